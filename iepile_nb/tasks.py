@@ -4,12 +4,13 @@
 
 # %% auto #0
 __all__ = ['SENTENCES', 'NAN', 'TASKS', 'Schema', 'Question', 'split', 'position', 'unique', 'Task', 'NER', 'RE', 'SPO',
-           'split_spo', 'EE', 'EET', 'EEA', 'KG', 'get_task', 'encode', 'instruction', 'output', 'read_instruction',
-           'guess_task', 'AskAll']
+           'split_spo', 'Events', 'EE', 'EET', 'EEA', 'KG', 'get_task', 'encode', 'instruction', 'output',
+           'read_instruction', 'guess_task', 'AskAll', 'parse_answer', 'Span', 'find_spans', 'highlight']
 
 # %% ../nbs/01_tasks.ipynb #6211840b
-import json
+import json, re
 from functools import lru_cache
+from html import escape
 from typing import Any, Iterable, Iterator, NamedTuple
 
 from .core import *
@@ -86,6 +87,8 @@ class Task:
     fields = ()          # keys that every annotation must have, with a string each
     dedup = ()           # keys that make two annotations the same; none = repeats are kept
     parts = ''           # what the parts of a label are called in a schema item
+    names = ()           # what the strings of an item after its label are; '' = the thing that the label names
+    metrics = ('',)      # what is scored: one nameless metric, or several with names
 
     def annotations(self, record: dict) -> list[dict]:
         "The annotations of a record, without repeats where IEPile removes them."
@@ -129,6 +132,20 @@ class Task:
         "The items that an answer names, label first; what has a wrong shape goes to `problem`."
         raise NotImplementedError
 
+    def mentions(self, item: tuple) -> Iterator[tuple[str, str]]:
+        "The strings that an item takes from the text, each with the part that it plays: (part, string)."
+        for name, x in zip(self.names, item[1:]):
+            if isinstance(x, str): yield name, x
+            else: yield from x
+
+    def asked(self, q: Question, found: list) -> list:
+        "The gold items of a question's label, as far as it asks for them."
+        return found
+
+    def counts(self, item: tuple) -> Iterator[tuple[str, tuple]]:
+        "What the scorer counts of an item: (metric, thing)."
+        yield '', item
+
     def __repr__(self): return self.name
 
 # %% ../nbs/01_tasks.ipynb #5129f014
@@ -144,6 +161,7 @@ class NER(Task):
     "Named entities: {label: [text, ...]}; items are (label, text)."
     name, key, split_num = 'NER', 'entity', 6
     fields = dedup = ('entity', 'entity_type')
+    names = ('',)
     text_field, label_field = fields
 
     def gold(self, record, schema=None):
@@ -168,6 +186,7 @@ class RE(Task):
     "Relations: {relation: [{'subject', 'object'}, ...]}; items are (relation, subject, object)."
     name, key = 'RE', 'relation'
     fields = dedup = ('head', 'relation', 'tail')
+    names = ('subject', 'object')
 
     def label(self, o): return o['relation']
 
@@ -262,14 +281,27 @@ def _read_roles(o, label, problem):
     return tuple(unique(pairs))
 
 # %% ../nbs/01_tasks.ipynb #a2cebbe8
-class EE(Task):
-    "Events: {type: [{'trigger', 'arguments': {role: value}}, ...]}; items are (type, trigger, ((role, value), ...))."
-    name, key, fields, parts = 'EE', 'event', ('event_type',), 'arguments'
+class Events(Task):
+    "What EE and EEA share: items are (type, trigger, ((role, value), ...)); events and arguments are scored apart."
+    key, fields, parts, names, metrics = 'event', ('event_type',), 'arguments', ('trigger', ''), ('event', 'argument')
 
     def gold(self, record, schema=None):
         res = {}
         for o in self.annotations(record): res.setdefault(o['event_type'], []).append((_trigger(o), tuple(_arguments(o))))
         return res
+
+    def asked(self, q, found):
+        found = [(t, tuple(a for a in args if a[0] in q.parts)) for t, args in found]
+        return [(t, args) for t, args in found if t or args]
+
+    def counts(self, item):
+        yield 'event', item[:2]
+        for role, value in item[2]: yield 'argument', (item[0], role, value)
+
+# %% ../nbs/01_tasks.ipynb #9c966276
+class EE(Events):
+    "Events: {type: [{'trigger', 'arguments': {role: value}}, ...]}."
+    name = 'EE'
 
     def questions(self, record, schema, draw):
         gold = self.gold(record)
@@ -298,7 +330,7 @@ class EE(Task):
 # %% ../nbs/01_tasks.ipynb #91edabf8
 class EET(NER):
     "Event triggers: {type: [trigger, ...]}; items are (type, trigger)."
-    name, key, split_num = 'EET', 'event', 4
+    name, key, split_num, names = 'EET', 'event', 4, ('trigger',)
     fields, dedup = ('event_type',), ()
     text_field, label_field = 'event_trigger', 'event_type'
 
@@ -379,6 +411,10 @@ class KG(Task):
             for head, attributes in heads.items() if isinstance(heads, dict) else problem(f'{label}: an object of entities is expected') or ():
                 for a, v in _read_roles(attributes, f'{label}, {head}', problem): yield label, head, a, v
 
+    def mentions(self, item): return [('', item[1]), item[2:]]
+
+    def asked(self, q, found): return unique(o for o in found if o[1] in q.parts)
+
 # %% ../nbs/01_tasks.ipynb #703d5e66
 TASKS = {t.name: t for t in (NER(), RE(), SPO(), EE(), EET(), EEA(), KG())}
 
@@ -451,3 +487,101 @@ class AskAll:
     def some(self, every): return every
     def pairs(self, every, own): return every
     def order(self, items): return items
+
+# %% ../nbs/01_tasks.ipynb #c60ae6d0
+def parse_answer(
+    answer: str,               # what the model wrote
+) -> tuple[dict | None, str]:  # the object or None; what was repaired or why it failed, '' for plain JSON
+    "Read an answer, in spite of a code fence or text around it. Never raises."
+    if isinstance(answer, dict): return answer, 'an object instead of its text'
+    if not isinstance(answer, str) or not answer.strip(): return None, 'empty'
+    try:
+        obj = json.loads(answer)
+        return (obj, '') if isinstance(obj, dict) else (None, f'a JSON {type(obj).__name__} instead of an object')
+    except RecursionError: return None, 'nested too deep'
+    except ValueError: return _first_object(answer)
+
+# %% ../nbs/01_tasks.ipynb #32acaf84
+def _first_object(answer):
+    "The first JSON object in a text, after any thoughts of the model, and what surrounds it."
+    answer = answer.rpartition('</think>')[2]
+    start = answer.find('{')
+    if start < 0: return None, 'no JSON object'
+    try: obj, end = json.JSONDecoder().raw_decode(answer, start)
+    except RecursionError: return None, 'nested too deep'
+    except ValueError as e: return None, 'cut off' if _cut_off(answer, e) else 'broken JSON'
+    if '```' in answer[:start]: return obj, 'code fence'
+    return obj, 'text after the JSON' if answer[end:].strip() else 'text before the JSON'
+
+# %% ../nbs/01_tasks.ipynb #82eade51
+def _cut_off(answer, e):
+    "Did the text end before the JSON did?"
+    return 'Unterminated' in e.msg or not answer[e.pos:].strip()
+
+# %% ../nbs/01_tasks.ipynb #19602591
+class Span(NamedTuple):
+    "A string of an answer, found in the text; offsets count code points."
+    label: str
+    start: int
+    end: int
+    text: str
+    part: str = '' # the role it plays: subject, trigger, a role, an attribute; '' = it is what the label names
+
+# %% ../nbs/01_tasks.ipynb #2f4f6dfe
+def _find(text, s):
+    "Where a string stands in a text: as a whole word if it does, -1 if nowhere."
+    whole = re.search(rf'(?<!\w){re.escape(s)}(?!\w)', text, re.ASCII)
+    return whole.start() if whole else text.find(s)
+
+# %% ../nbs/01_tasks.ipynb #609d44bb
+def find_spans(
+    task: Task,
+    answer: dict,     # a parsed answer
+    text: str,        # the text it is about
+) -> list[Span]:      # without repeats, by place, the longer first
+    "The strings of an answer that the text contains, with their places."
+    found = ((item[0], _find(text, s), s, part) for item in task.parse(answer) for part, s in task.mentions(item) if s)
+    spans = unique(Span(label, i, i + len(s), s, part) for label, i, s, part in found if i >= 0)
+    return sorted(spans, key=lambda s: (s.start, -s.end))
+
+# %% ../nbs/01_tasks.ipynb #95dffd91
+def _nest(spans):
+    "Cut spans so that any two are apart or one inside the other: (start, end, span, is it the last piece?)."
+    todo, done, open_ = sorted(((s.start, s.end, s) for s in spans), key=lambda p: (p[0], -p[1])), [], []
+    while todo:
+        start, end, s = todo.pop(0)
+        open_ = [e for e in open_ if e > start]
+        cut = min([e for e in open_ if e < end], default=end)
+        done.append((start, cut, s, cut == end))
+        open_.append(cut)
+        if cut < end:
+            todo.append((cut, end, s))
+            todo.sort(key=lambda p: (p[0], -p[1]))
+    return done
+
+# %% ../nbs/01_tasks.ipynb #49b1f5c9
+def _mark(span, last, labels):
+    "The tags around a piece of a span; the last piece bears the label."
+    hue = (210 + 137.5 * labels.index(span.label)) % 360
+    style = f'background:hsl({hue} 85% 50% / .2);border-bottom:2px solid hsl({hue} 70% 50%)'
+    name = ' · '.join(filter(None, [span.label, span.part]))
+    tag = '<span style="font-size:.72em;opacity:.75;user-select:none;padding-left:.35em">{}</span>'
+    return (f'<mark style="{style};color:inherit;padding:.1em .15em;border-radius:.25em" title="{escape(name)}">',
+            (tag.format(escape(name)) if last else '') + '</mark>')
+
+# %% ../nbs/01_tasks.ipynb #64ace8a8
+def highlight(
+    text: str,
+    spans: list[Span],                # see `find_spans`
+    labels: list[str] | None = None,  # fixes the colours by their order, so that two pictures agree
+) -> str:                             # HTML without scripts or style sheets; the text is escaped
+    "A text with its spans coloured and named."
+    labels = unique([*(labels or []), *(s.label for s in spans)])
+    opens, closes = {}, {}
+    for start, end, span, last in _nest(spans):
+        before, after = _mark(span, last, labels)
+        opens[start] = opens.get(start, '') + before
+        closes[end] = after + closes.get(end, '')
+    cuts = sorted({0, len(text), *opens, *closes})
+    body = ''.join(closes.get(a, '') + opens.get(a, '') + escape(text[a:b]) for a, b in zip(cuts, [*cuts[1:], len(text)]))
+    return f'<div dir="auto" style="line-height:2;white-space:pre-wrap;overflow-wrap:anywhere">{body}</div>'
