@@ -144,3 +144,6 @@ def main(argv):
                    _negatives(o, task, schema, source), o.random_sort, source, o.eea_triggers, o.seed)
     written = write_jsonl(o.tgt_path, rows)
     print(f'{o.tgt_path}: {written} rows from {n[0]} records of {source} ({task}, {o.split})')
+
+# %% ../nbs/04_convert.ipynb #f033ca39
+if __name__ == '__main__' and not in_notebook(): raise SystemExit(main())

@@ -225,3 +225,6 @@ def main(argv):
     found = HardNegatives.build(names(o.task, read_schema(o.schema_path, o.task)), o.method)
     found.save(o.tgt_path)
     print(f'{o.tgt_path}: {len(found)} labels, {sum(map(len, found.values()))} hard negatives')
+
+# %% ../nbs/03_negatives.ipynb #f033ca39
+if __name__ == '__main__' and not in_notebook(): raise SystemExit(main())
