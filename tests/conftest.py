@@ -26,5 +26,5 @@ def pytest_configure(config): config.addinivalue_line('markers', 'long: takes mi
 
 def pytest_collection_modifyitems(config, items):
     chosen = [i for i in items if ('long' in i.keywords) == config.getoption('--long')]
-    config.hook.pytest_deselected([i for i in items if i not in chosen])
+    config.hook.pytest_deselected(items=[i for i in items if i not in chosen])
     items[:] = chosen
