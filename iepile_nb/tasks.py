@@ -346,7 +346,9 @@ class EET(NER):
     fields, dedup = ('event_type',), ()
     text_field, label_field = 'event_trigger', 'event_type'
 
-    def value(self, q, found, text): return super().value(q, [o for o in found if o[0] not in ('', NAN)], text)
+    def asked(self, q, found): return [o for o in found if o[0] not in ('', NAN)]
+
+    def value(self, q, found, text): return super().value(q, self.asked(q, found), text)
 
 # %% ../nbs/01_tasks.ipynb #f964ec4b
 class EEA(EE):
