@@ -147,8 +147,8 @@ class Task:
         return found
 
     def counts(self, item: tuple) -> Iterator[tuple[str, tuple]]:
-        "What the scorer counts of an item: (metric, thing)."
-        yield '', item
+        "What the scorer counts of an item: (metric, thing); nothing where a string is missing."
+        if '' not in item[1:]: yield '', item
 
     def __repr__(self): return self.name
 
@@ -308,7 +308,7 @@ class Events(Task):
         return [(t, args) for t, args in found if t or args]
 
     def counts(self, item):
-        yield 'event', item[:2]
+        if item[1] or item[2]: yield 'event', item[:2]
         for role, value in item[2]: yield 'argument', (item[0], role, value)
 
 # %% ../nbs/01_tasks.ipynb #9c966276
@@ -346,7 +346,9 @@ class EET(NER):
     fields, dedup = ('event_type',), ()
     text_field, label_field = 'event_trigger', 'event_type'
 
-    def value(self, q, found, text): return super().value(q, [o for o in found if o[0] not in ('', NAN)], text)
+    def asked(self, q, found): return [o for o in found if o[0] not in ('', NAN)]
+
+    def value(self, q, found, text): return super().value(q, self.asked(q, found), text)
 
 # %% ../nbs/01_tasks.ipynb #f964ec4b
 class EEA(EE):
@@ -428,7 +430,7 @@ class KG(Task):
 
     def mentions(self, item): return [('', item[1]), item[2:]]
 
-    def asked(self, q, found): return unique(o for o in found if o[1] in q.parts)
+    def asked(self, q, found): return unique(o for o in found if o[1] in q.parts and o[2] != NAN)
 
 # %% ../nbs/01_tasks.ipynb #703d5e66
 TASKS = {t.name: t for t in (NER(), RE(), SPO(), EE(), EET(), EEA(), KG())}
@@ -479,11 +481,14 @@ def read_instruction(
     "Take an instruction apart; raises `UserError` where it is none."
     try: d = json.loads(instruction)
     except (ValueError, TypeError, RecursionError): raise UserError('the instruction is not a JSON string') from None
-    if not isinstance(d, dict) or 'schema' not in d or not isinstance(d.get('input'), str):
+    if not isinstance(d, dict) or not isinstance(d.get('schema'), list | dict) or not isinstance(d.get('input'), str):
         raise UserError("the instruction has no 'schema' and 'input'")
     task = task or guess_task(d)
-    try: return task, [task.question(i) for i in d['schema']], d['input']
-    except (KeyError, TypeError, AttributeError): raise UserError(f'the schema does not fit task {task}') from None
+    try:
+        qs = [task.question(i) for i in d['schema']]
+        if all(isinstance(s, str) for q in qs for s in (q.label, *q.parts)): return task, qs, d['input']
+    except (KeyError, TypeError, AttributeError): pass
+    raise UserError(f'the schema does not fit task {task}')
 
 def guess_task(d: dict) -> Task:
     "The task of a decoded instruction, by its sentence and the shape of its schema."
