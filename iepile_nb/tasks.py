@@ -98,19 +98,17 @@ class Task:
         "The annotations of a record, without repeats where IEPile removes them."
         items = record.get(self.key) or []
         if not self.dedup: return items
-        return list({tuple(o.get(k) for k in self.dedup): o for o in reversed(items)}.values())[::-1]
+        first = {}
+        for o in items: first.setdefault(tuple([o.get(k) for k in self.dedup]), o)
+        return list(first.values())
 
     def gold(self, record: dict, schema: Schema | None = None) -> dict[str, list]:
         "Annotated items by label: {label: [tuple without the label]}, in order of annotation."
         raise NotImplementedError
 
-    def positives(self, record: dict, schema: Schema | None = None) -> list[str]:
-        "The labels that a record has annotated."
-        return list(self.gold(record, schema))
-
-    def questions(self, record: dict, schema: Schema, draw) -> list[Question]:
-        "What to ask about a record; `draw` decides which negatives are asked and in which order."
-        return [Question(l) for l in draw.labels(schema.labels, self.positives(record, schema))]
+    def questions(self, record: dict, gold: dict, schema: Schema, draw) -> list[Question]:
+        "What to ask about a record with this gold; `draw` decides which negatives, and in which order."
+        return [Question(l) for l in draw.labels(schema.labels, list(gold))]
 
     def batches(self, questions: list[Question], k: int) -> list[list[Question]]:
         "Questions that are asked together."
@@ -238,10 +236,10 @@ class SPO(RE):
 
     def label(self, o): return f"{o['head_type']}_{o['relation']}_{o['tail_type']}"
 
-    def questions(self, record, schema, draw):
+    def questions(self, record, gold, schema, draw):
         parts = {self.label(o): (o['head_type'], o['relation'], o['tail_type']) for o in self.annotations(record)}
         return [Question(l, parts.get(l) or tuple(schema.parts[l]))
-                for l in draw.labels(schema.labels, self.positives(record))]
+                for l in draw.labels(schema.labels, list(gold))]
 
     def batches(self, questions, k):
         rounds, seen = [], {}
@@ -316,8 +314,7 @@ class EE(Events):
     "Events: {type: [{'trigger', 'arguments': {role: value}}, ...]}."
     name = 'EE'
 
-    def questions(self, record, schema, draw):
-        gold = self.gold(record)
+    def questions(self, record, gold, schema, draw):
         own = {l: unique(r for _, args in events for r, _ in args) for l, events in gold.items()}
         return [Question(l, tuple(draw.roles(schema.parts.get(l, []), own.get(l, []))))
                 for l in draw.labels(schema.labels, list(gold))]
@@ -358,10 +355,10 @@ class EEA(EE):
     def gold(self, record, schema=None):
         return {l: [('', args) for _, args in events] for l, events in super().gold(record).items()}
 
-    def questions(self, record, schema, draw):
-        triggers = super().gold(record)
-        qs = [Question(l, tuple(draw.some(schema.parts.get(l) or unique(r for _, a in triggers[l] for r, _ in a))),
-                       tuple(t for t, _ in triggers[l] if t) if draw.triggers else None) for l in triggers]
+    def questions(self, record, gold, schema, draw):
+        triggers = super().gold(record) if draw.triggers else None
+        qs = [Question(l, tuple(draw.some(schema.parts.get(l) or unique(r for _, a in found for r, _ in a))),
+                       triggers and tuple(t for t, _ in triggers[l] if t)) for l, found in gold.items()]
         return draw.order([q for q in qs if q.parts])
 
     def item(self, q):
@@ -404,9 +401,9 @@ class KG(Task):
             res.setdefault(t, []).append((o['head'], o['relation'], o['tail']))
         return res
 
-    def questions(self, record, schema, draw):
+    def questions(self, record, gold, schema, draw):
         every = [(t, a) for t in schema.labels for a in schema.parts.get(t, [])]
-        own = unique((t, a) for t, found in self.gold(record, schema).items() for _, a, _ in found)
+        own = unique((t, a) for t, found in gold.items() for _, a, _ in found)
         by_type = {}
         for t, a in draw.pairs(every, own): by_type.setdefault(t, []).append(a)
         return draw.order([Question(t, tuple(attributes)) for t, attributes in by_type.items()])
@@ -444,12 +441,13 @@ def get_task(name: str | Task) -> Task:
 # %% ../nbs/01_tasks.ipynb #86e9be24
 def encode(obj: Any) -> str:
     "JSON as it stands inside instructions and answers: `json.dumps` spacing, characters unescaped."
-    return json.dumps(obj, ensure_ascii=False)
+    return _encoder(obj)
+
+_encoder = json.JSONEncoder(ensure_ascii=False).encode
+_encode_str = lru_cache(maxsize=100_000)(_encoder)
 
 @lru_cache(maxsize=100_000)
-def _encode_item(task, q): return encode(task.item(q))
-
-_encode_str = lru_cache(maxsize=100_000)(encode)
+def _encode_item(task, q): return _encoder(task.item(q))
 
 # %% ../nbs/01_tasks.ipynb #7273463a
 def instruction(
@@ -470,8 +468,13 @@ def output(
     text: str,                  # the input
 ) -> str:                       # JSON string with one key for each question, in their order
     "The answer to a batch of questions."
-    values = [(task.answer_key(q), task.value(q, gold.get(q.label, []), text)) for q in batch]
-    return '{' + ', '.join([f'{_encode_str(k)}: {encode(v) if v else ("{}" if v == {} else "[]")}' for k, v in values]) + '}'
+    return '{' + ', '.join([_empty_answer(task, q) if q.label not in gold else
+                            _answer(task, q, task.value(q, gold[q.label], text)) for q in batch]) + '}'
+
+def _answer(task, q, value): return f'{_encode_str(task.answer_key(q))}: {_encoder(value)}'
+
+@lru_cache(maxsize=100_000)
+def _empty_answer(task, q): return _answer(task, q, task.value(q, [], ''))
 
 # %% ../nbs/01_tasks.ipynb #b3136633
 def read_instruction(
