@@ -133,9 +133,9 @@ def record_rng(
 
 # %% ../nbs/00_core.ipynb #3bb4abef
 def in_notebook() -> bool:
-    "Is this running inside a Jupyter kernel?"
-    try: return get_ipython().__class__.__name__ == 'ZMQInteractiveShell'
-    except NameError: return False
+    "Is this running inside IPython: a Jupyter kernel, or a test of a notebook?"
+    ipython = sys.modules.get('IPython')
+    return ipython is not None and ipython.get_ipython() is not None
 
 # %% ../nbs/00_core.ipynb #4216b4bc
 def progress(

@@ -4,7 +4,6 @@ import hashlib, json
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from conftest import SHARED, needs_shared
 from iepile_nb.core import UserError, read_jsonl
 from iepile_nb.prompt import *
 from iepile_nb.prompt import shorten_text
@@ -28,10 +27,9 @@ def one_turn(t):
     if prefix == ['']: return tuple(prompt)
     return tuple(prefix + [system(p) for p in t['sep']] + prompt)
 
-@needs_shared
 @pytest.mark.parametrize('name', TEMPLATES)
-def test_published_texts(name):
-    t = json.loads((SHARED / 'spec/templates.json').read_text(encoding='utf-8'))[name]
+def test_published_texts(name, shared):
+    t = json.loads((shared/'spec/templates.json').read_text(encoding='utf-8'))[name]
     assert TEMPLATES[name].pieces == one_turn(t)
     assert [isinstance(p, Token) for p in TEMPLATES[name].pieces] == [isinstance(p, Token) for p in one_turn(t)]
     assert TEMPLATES[name].eos == (t['stop_words'][0] if t['replace_eos'] else '')
@@ -219,9 +217,8 @@ def test_row_is_shown_escaped(tokenizer):
 
 # Real rows
 
-@needs_shared
-def test_real_rows(tokenizer):
-    for f in sorted(SHARED.glob('data/iepile_samples/*/train.json')):
+def test_real_rows(tokenizer, shared):
+    for f in sorted(shared.glob('data/iepile_samples/*/train.json')):
         for _, r in list(read_jsonl(f))[:5]:
             for name in ('alpaca', 'llama2_zh', 'qwen'):
                 template = get_template(name, tokenizer)
