@@ -85,7 +85,8 @@ def control_tokens(
 ) -> re.Pattern: # matches what would steer the model; longest first
     "The strings that may be tokens in a template, but never in a user's text."
     added = [t for t in tokenizer.added_tokens_decoder.values() if t.content.strip()]
-    names = {t.content for t in added if t.special or any(t.content in p for p in template.pieces)}
+    own = '\n'.join(template.pieces).replace('{{query}}', '\n')
+    names = {t.content for t in added if t.special or t.content in own}
     names |= {p for p in template.pieces if isinstance(p, Token)} | {template.eos} - {''}
     by_length = sorted(names, key=len, reverse=True)
     return re.compile('|'.join(map(re.escape, by_length)) or r'(?!)')
