@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['NO_LABEL', 'ORIGINAL', 'RULES', 'ADVICE', 'ECHO', 'CHECKS', 'Answered', 'read_row', 'read_predictions', 'by_text',
-           'items_of', 'gold_items', 'Counts', 'match', 'tally', 'Scored', 'score_text', 'Result', 'by_id',
-           'score_original', 'Rules', 'evaluate', 'Finding', 'Findings', 'why', 'save_result', 'main']
+           'items_of', 'gold_items', 'Counts', 'match', 'tally', 'Scored', 'score_text', 'text_table', 'Result',
+           'by_id', 'score_original', 'Rules', 'evaluate', 'Finding', 'Findings', 'why', 'save_result', 'main']
 
 # %% ../nbs/08_evaluate.ipynb #2ca7c6bb
 import argparse, json, unicodedata
@@ -186,7 +186,10 @@ def score_text(
     return Scored(rows, gold, found, tally(said, things, task.metrics, mode), sum(r.answer is None for r in rows), problems)
 
 # %% ../nbs/08_evaluate.ipynb #c84672a4
-def _table(head, rows):
+def text_table(
+    head: list, # the names of the columns
+    rows: list[list],
+) -> str:
     "A Markdown table whose columns are also aligned as plain text."
     rows = [[str(x).replace('|', '\\|').replace('\n', ' ') for x in row] for row in [head, *rows]]
     wide = [[sum(2 if unicodedata.east_asian_width(c) in 'WF' else 1 for c in x) for x in row] for row in rows]
@@ -207,7 +210,7 @@ class Result(dict):
         keys = list(self['total'])
         head = [' '.join(short.get(w, w) for w in k.split('_')) for k in keys]
         cells = lambda d: ['' if (v := d.get(k)) is None else f'{v:.2f}' if isinstance(v, float) else v for k in keys]
-        return _table(['', *head], [[name, *cells(d)] for name, d in self.items()])
+        return text_table(['', *head], [[name, *cells(d)] for name, d in self.items()])
 
     def __str__(self): return '\n'.join([self.table(), *self.notes])
     def _repr_markdown_(self): return '\n\n'.join([escape(s, quote=False) for s in (self.table(), *self.notes, f'*{self.rules}*')])
@@ -371,7 +374,7 @@ class Findings(list):
 
     def _repr_markdown_(self):
         rows = [[f.cause, f'{f.count} of {f.of}', '`' + f.example.replace('`', "'") + '`', f.advice] for f in self]
-        return _table(['cause', 'how often', 'for example', 'what to do'], rows) if self else str(self)
+        return text_table(['cause', 'how often', 'for example', 'what to do'], rows) if self else str(self)
 
 def _finding(cause, hits, of, advice):
     "A finding from its hits, (line, what stands there); none without hits."

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['SENTENCES', 'NAN', 'TASKS', 'Schema', 'Question', 'split', 'position', 'unique', 'Task', 'NER', 'RE', 'split_spo',
            'SPO', 'Events', 'EE', 'EET', 'EEA', 'KG', 'get_task', 'encode', 'instruction', 'output', 'read_instruction',
-           'guess_task', 'AskAll', 'parse_answer', 'Span', 'find_spans', 'highlight']
+           'guess_task', 'AskAll', 'parse_answer', 'Span', 'item_spans', 'find_spans', 'highlight']
 
 # %% ../nbs/01_tasks.ipynb #6211840b
 import json, re
@@ -557,15 +557,23 @@ def _find(text, s):
     return whole.start() if whole else text.find(s)
 
 # %% ../nbs/01_tasks.ipynb #609d44bb
-def find_spans(
+def item_spans(
     task: Task,
-    answer: dict,     # a parsed answer
-    text: str,        # the text it is about
-) -> list[Span]:      # without repeats, by place, the longer first
-    "The strings of an answer that the text contains, with their places."
-    found = ((item[0], _find(text, s), s, part) for item in task.parse(answer) for part, s in task.mentions(item) if s)
+    items: Iterable[tuple], # label first, see `Task.parse`
+    text: str,              # the text they are about
+) -> list[Span]:            # without repeats, by place, the longer first
+    "The strings of items that the text contains, with their places."
+    found = ((item[0], _find(text, s), s, part) for item in items for part, s in task.mentions(item) if s)
     spans = unique(Span(label, i, i + len(s), s, part) for label, i, s, part in found if i >= 0)
     return sorted(spans, key=lambda s: (s.start, -s.end))
+
+def find_spans(
+    task: Task,
+    answer: dict,           # a parsed answer
+    text: str,
+) -> list[Span]:
+    "The strings of an answer that the text contains, with their places."
+    return item_spans(task, task.parse(answer), text)
 
 # %% ../nbs/01_tasks.ipynb #95dffd91
 def _nest(spans):
@@ -583,14 +591,12 @@ def _nest(spans):
     return done
 
 # %% ../nbs/01_tasks.ipynb #49b1f5c9
-def _mark(span, last, labels):
-    "The tags around a piece of a span; the last piece bears the label."
-    hue = (210 + 137.5 * labels.index(span.label)) % 360
+def _mark(span, name, hue):
+    "The tags around a piece of a span; the last piece bears a name."
     style = f'background:hsl({hue} 85% 50% / .2);border-bottom:2px solid hsl({hue} 70% 50%)'
-    name = ' · '.join(filter(None, [span.label, span.part]))
-    tag = '<span style="font-size:.72em;opacity:.75;user-select:none;padding-left:.35em">{}</span>'
-    return (f'<mark style="{style};color:inherit;padding:.1em .15em;border-radius:.25em" title="{escape(name)}">',
-            (tag.format(escape(name)) if last else '') + '</mark>')
+    full = escape(' · '.join(filter(None, [span.label, span.part])))
+    tag = f'<span style="font-size:.72em;opacity:.75;user-select:none;padding-left:.35em">{escape(name)}</span>' if name else ''
+    return f'<mark style="{style};color:inherit;padding:.1em .15em;border-radius:.25em" title="{full}">', tag + '</mark>'
 
 # %% ../nbs/01_tasks.ipynb #64ace8a8
 def highlight(
@@ -599,10 +605,12 @@ def highlight(
     labels: list[str] | None = None,  # fixes the colours by their order, so that two pictures agree
 ) -> str:                             # HTML without scripts or style sheets; the text is escaped
     "A text with its spans coloured and named."
-    labels = unique([*(labels or []), *(s.label for s in spans)])
+    labels, named = unique([*(labels or []), *(s.label for s in spans)]), set()
     opens, closes = {}, {}
     for start, end, span, last in _nest(spans):
-        before, after = _mark(span, last, labels)
+        name = ' · '.join(filter(None, [span.label if span.label not in named or not span.part else '', span.part])) if last else ''
+        if last: named.add(span.label)
+        before, after = _mark(span, name, (210 + 137.5 * labels.index(span.label)) % 360)
         opens[start] = opens.get(start, '') + before
         closes[end] = after + closes.get(end, '')
     cuts = sorted({0, len(text), *opens, *closes})
