@@ -32,7 +32,7 @@ def train_rows(
     gold, text = task.gold(record, schema), encode(record['text'])
     return [{'task': task.name, 'source': source, 'instruction': instruction(task, language, batch, text),
              'output': output(task, batch, gold, record['text'])}
-            for batch in task.batches(task.questions(record, schema, draw), split_num)]
+            for batch in task.batches(task.questions(record, gold, schema, draw), split_num)]
 
 # %% ../nbs/04_convert.ipynb #3274f968
 def test_rows(
@@ -45,11 +45,11 @@ def test_rows(
     source: str,
 ) -> list[dict]: # rows with id, task, source, instruction and, where the record is annotated, label
     "The test rows of one record."
-    text = encode(record['text'])
+    gold, text = task.gold(record, schema), encode(record['text'])
     head = {'id': text_id(record['text']), 'task': task.name, 'source': source}
     tail = {} if record.get(task.key) is None else {'label': encode(task.annotations(record))}
     return [{**head, 'instruction': instruction(task, language, batch, text), **tail}
-            for batch in task.batches(task.questions(record, schema, draw), split_num)]
+            for batch in task.batches(task.questions(record, gold, schema, draw), split_num)]
 
 # %% ../nbs/04_convert.ipynb #d9fc3027
 LANGUAGES = 'zh', 'en'

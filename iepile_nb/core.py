@@ -147,7 +147,7 @@ def progress(
     "Pass `items` on while showing progress: a bar for people, a line now and then for logs."
     if sys.stderr.isatty() or in_notebook():
         from tqdm.auto import tqdm
-        yield from tqdm(items, desc=desc, total=total, leave=False)
+        yield from tqdm(items, desc=desc, total=total, leave=False, delay=1)
         return
     start = last = time.monotonic()
     for n, item in enumerate(items):

@@ -98,19 +98,17 @@ class Task:
         "The annotations of a record, without repeats where IEPile removes them."
         items = record.get(self.key) or []
         if not self.dedup: return items
-        return list({tuple(o.get(k) for k in self.dedup): o for o in reversed(items)}.values())[::-1]
+        first = {}
+        for o in items: first.setdefault(tuple([o.get(k) for k in self.dedup]), o)
+        return list(first.values())
 
     def gold(self, record: dict, schema: Schema | None = None) -> dict[str, list]:
         "Annotated items by label: {label: [tuple without the label]}, in order of annotation."
         raise NotImplementedError
 
-    def positives(self, record: dict, schema: Schema | None = None) -> list[str]:
-        "The labels that a record has annotated."
-        return list(self.gold(record, schema))
-
-    def questions(self, record: dict, schema: Schema, draw) -> list[Question]:
-        "What to ask about a record; `draw` decides which negatives are asked and in which order."
-        return [Question(l) for l in draw.labels(schema.labels, self.positives(record, schema))]
+    def questions(self, record: dict, gold: dict, schema: Schema, draw) -> list[Question]:
+        "What to ask about a record with this gold; `draw` decides which negatives, and in which order."
+        return [Question(l) for l in draw.labels(schema.labels, list(gold))]
 
     def batches(self, questions: list[Question], k: int) -> list[list[Question]]:
         "Questions that are asked together."
@@ -147,8 +145,8 @@ class Task:
         return found
 
     def counts(self, item: tuple) -> Iterator[tuple[str, tuple]]:
-        "What the scorer counts of an item: (metric, thing)."
-        yield '', item
+        "What the scorer counts of an item: (metric, thing); nothing where a string is missing."
+        if '' not in item[1:]: yield '', item
 
     def __repr__(self): return self.name
 
@@ -238,10 +236,10 @@ class SPO(RE):
 
     def label(self, o): return f"{o['head_type']}_{o['relation']}_{o['tail_type']}"
 
-    def questions(self, record, schema, draw):
+    def questions(self, record, gold, schema, draw):
         parts = {self.label(o): (o['head_type'], o['relation'], o['tail_type']) for o in self.annotations(record)}
         return [Question(l, parts.get(l) or tuple(schema.parts[l]))
-                for l in draw.labels(schema.labels, self.positives(record))]
+                for l in draw.labels(schema.labels, list(gold))]
 
     def batches(self, questions, k):
         rounds, seen = [], {}
@@ -308,7 +306,7 @@ class Events(Task):
         return [(t, args) for t, args in found if t or args]
 
     def counts(self, item):
-        yield 'event', item[:2]
+        if item[1] or item[2]: yield 'event', item[:2]
         for role, value in item[2]: yield 'argument', (item[0], role, value)
 
 # %% ../nbs/01_tasks.ipynb #9c966276
@@ -316,8 +314,7 @@ class EE(Events):
     "Events: {type: [{'trigger', 'arguments': {role: value}}, ...]}."
     name = 'EE'
 
-    def questions(self, record, schema, draw):
-        gold = self.gold(record)
+    def questions(self, record, gold, schema, draw):
         own = {l: unique(r for _, args in events for r, _ in args) for l, events in gold.items()}
         return [Question(l, tuple(draw.roles(schema.parts.get(l, []), own.get(l, []))))
                 for l in draw.labels(schema.labels, list(gold))]
@@ -346,7 +343,9 @@ class EET(NER):
     fields, dedup = ('event_type',), ()
     text_field, label_field = 'event_trigger', 'event_type'
 
-    def value(self, q, found, text): return super().value(q, [o for o in found if o[0] not in ('', NAN)], text)
+    def asked(self, q, found): return [o for o in found if o[0] not in ('', NAN)]
+
+    def value(self, q, found, text): return super().value(q, self.asked(q, found), text)
 
 # %% ../nbs/01_tasks.ipynb #f964ec4b
 class EEA(EE):
@@ -356,10 +355,10 @@ class EEA(EE):
     def gold(self, record, schema=None):
         return {l: [('', args) for _, args in events] for l, events in super().gold(record).items()}
 
-    def questions(self, record, schema, draw):
-        triggers = super().gold(record)
-        qs = [Question(l, tuple(draw.some(schema.parts.get(l) or unique(r for _, a in triggers[l] for r, _ in a))),
-                       tuple(t for t, _ in triggers[l] if t) if draw.triggers else None) for l in triggers]
+    def questions(self, record, gold, schema, draw):
+        triggers = super().gold(record) if draw.triggers else None
+        qs = [Question(l, tuple(draw.some(schema.parts.get(l) or unique(r for _, a in found for r, _ in a))),
+                       triggers and tuple(t for t, _ in triggers[l] if t)) for l, found in gold.items()]
         return draw.order([q for q in qs if q.parts])
 
     def item(self, q):
@@ -402,9 +401,9 @@ class KG(Task):
             res.setdefault(t, []).append((o['head'], o['relation'], o['tail']))
         return res
 
-    def questions(self, record, schema, draw):
+    def questions(self, record, gold, schema, draw):
         every = [(t, a) for t in schema.labels for a in schema.parts.get(t, [])]
-        own = unique((t, a) for t, found in self.gold(record, schema).items() for _, a, _ in found)
+        own = unique((t, a) for t, found in gold.items() for _, a, _ in found)
         by_type = {}
         for t, a in draw.pairs(every, own): by_type.setdefault(t, []).append(a)
         return draw.order([Question(t, tuple(attributes)) for t, attributes in by_type.items()])
@@ -428,7 +427,7 @@ class KG(Task):
 
     def mentions(self, item): return [('', item[1]), item[2:]]
 
-    def asked(self, q, found): return unique(o for o in found if o[1] in q.parts)
+    def asked(self, q, found): return unique(o for o in found if o[1] in q.parts and o[2] != NAN)
 
 # %% ../nbs/01_tasks.ipynb #703d5e66
 TASKS = {t.name: t for t in (NER(), RE(), SPO(), EE(), EET(), EEA(), KG())}
@@ -442,12 +441,13 @@ def get_task(name: str | Task) -> Task:
 # %% ../nbs/01_tasks.ipynb #86e9be24
 def encode(obj: Any) -> str:
     "JSON as it stands inside instructions and answers: `json.dumps` spacing, characters unescaped."
-    return json.dumps(obj, ensure_ascii=False)
+    return _encoder(obj)
+
+_encoder = json.JSONEncoder(ensure_ascii=False).encode
+_encode_str = lru_cache(maxsize=100_000)(_encoder)
 
 @lru_cache(maxsize=100_000)
-def _encode_item(task, q): return encode(task.item(q))
-
-_encode_str = lru_cache(maxsize=100_000)(encode)
+def _encode_item(task, q): return _encoder(task.item(q))
 
 # %% ../nbs/01_tasks.ipynb #7273463a
 def instruction(
@@ -468,8 +468,13 @@ def output(
     text: str,                  # the input
 ) -> str:                       # JSON string with one key for each question, in their order
     "The answer to a batch of questions."
-    values = [(task.answer_key(q), task.value(q, gold.get(q.label, []), text)) for q in batch]
-    return '{' + ', '.join([f'{_encode_str(k)}: {encode(v) if v else ("{}" if v == {} else "[]")}' for k, v in values]) + '}'
+    return '{' + ', '.join([_empty_answer(task, q) if q.label not in gold else
+                            _answer(task, q, task.value(q, gold[q.label], text)) for q in batch]) + '}'
+
+def _answer(task, q, value): return f'{_encode_str(task.answer_key(q))}: {_encoder(value)}'
+
+@lru_cache(maxsize=100_000)
+def _empty_answer(task, q): return _answer(task, q, task.value(q, [], ''))
 
 # %% ../nbs/01_tasks.ipynb #b3136633
 def read_instruction(
@@ -479,11 +484,14 @@ def read_instruction(
     "Take an instruction apart; raises `UserError` where it is none."
     try: d = json.loads(instruction)
     except (ValueError, TypeError, RecursionError): raise UserError('the instruction is not a JSON string') from None
-    if not isinstance(d, dict) or 'schema' not in d or not isinstance(d.get('input'), str):
+    if not isinstance(d, dict) or not isinstance(d.get('schema'), list | dict) or not isinstance(d.get('input'), str):
         raise UserError("the instruction has no 'schema' and 'input'")
     task = task or guess_task(d)
-    try: return task, [task.question(i) for i in d['schema']], d['input']
-    except (KeyError, TypeError, AttributeError): raise UserError(f'the schema does not fit task {task}') from None
+    try:
+        qs = [task.question(i) for i in d['schema']]
+        if all(isinstance(s, str) for q in qs for s in (q.label, *q.parts)): return task, qs, d['input']
+    except (KeyError, TypeError, AttributeError): pass
+    raise UserError(f'the schema does not fit task {task}')
 
 def guess_task(d: dict) -> Task:
     "The task of a decoded instruction, by its sentence and the shape of its schema."

@@ -96,7 +96,7 @@ def test_test_rows_ask_everything(c, k):
     task, schema, record = c
     rows = list(convert([record], schema, task, 'en', 'test', k, source='made up'))
     asked = [q.label for r in rows for q in read_instruction(r['instruction'], task)[1]]
-    own = task.positives(record, schema)
+    own = list(task.gold(record, schema))
     assert sorted(asked) == sorted(own if task.name == 'EEA' else schema.labels) or task.name == 'EEA' and set(asked) <= set(own)
     assert all(json.loads(r['label']) == task.annotations(record) for r in rows)
 
@@ -328,7 +328,7 @@ def test_cluster_rule(root):
     data = root/'data/RE'
     schema, K = read_schema(data/'schema.json', 'RE'), read_negatives(root/'data/hard_negative/hard_dict.json', 'RE', 'RE')
     for r in read_records(data/'sample.json', 'RE'):
-        own = TASKS['RE'].positives(r)
+        own = list(TASKS["RE"].gold(r))
         asked = Sampler(record_rng(42, r['text']), negatives=K, split_num=2).labels(schema.labels, own)
         must = set(own) | set(K.of(own))
         if own: assert must <= set(asked) and len(asked) == len(must) + min(2, len(schema.labels) - len(must))
