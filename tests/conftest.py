@@ -3,6 +3,8 @@ from pathlib import Path
 
 import pytest
 
+os.environ.setdefault('HF_HUB_OFFLINE', '1') # tests load nothing from a hub
+
 ROOT = Path(__file__).parent.parent
 SHARED = Path(os.environ.get('IEPILE_SHARED', ROOT.parent/'shared'))
 
