@@ -21,15 +21,17 @@ def f1_rows(
     scores: list[dict], # each with language, task, before, after; the last two are totals of `evaluate`
 ) -> list[tuple]:       # (language, task and metric, texts, F1 before, F1 after)
     "The F1 scores of every entry, metric by metric."
-    return [(s['language'], f"{s['task']} {k[:-2].strip('_')}".strip(), s['after']['n'], s['before'].get(k, 0.), s['after'][k])
-            for s in scores for k in s['after'] if k == 'f1' or k.endswith('_f1')]
+    name = lambda s, key: f"{s['task']} {key[:-2].strip('_')}".strip()
+    return [(s['language'], name(s, k), s['after']['n'], s['before'].get(k, 0.), f1)
+            for s in scores for k, f1 in s['after'].items() if k == 'f1' or k.endswith('_f1')]
 
-# %% ../nbs/10_report.ipynb #9016d746
+# %% ../nbs/10_report.ipynb #b9685f1d
 HEAD = 'language', 'task', 'texts', 'F1 before', 'F1 after', 'change'
 
 def _cells(scores):
     "The rows of the table of scores, as strings."
-    return [(lang, task, str(n), f'{b:.1f}', f'{a:.1f}', f'{a - b:+.1f}') for lang, task, n, b, a in f1_rows(scores)]
+    return [(language, task, str(n), f'{b:.1f}', f'{a:.1f}', f'{a - b:+.1f}')
+            for language, task, n, b, a in f1_rows(scores)]
 
 def f1_table(
     scores: list[dict], # see `f1_rows`
@@ -37,7 +39,7 @@ def f1_table(
     "F1 before and after, by language and task."
     return text_table(HEAD, _cells(scores))
 
-# %% ../nbs/10_report.ipynb #e5896a6b
+# %% ../nbs/10_report.ipynb #a17ca180
 def plot_f1(
     scores: list[dict], # see `f1_rows`
 ):                      # a matplotlib axis
@@ -45,12 +47,11 @@ def plot_f1(
     from matplotlib import pyplot as plt
     rows = f1_rows(scores)[::-1]
     fig, ax = plt.subplots(figsize=(5.2, .55 * len(rows) + .9))
-    places = range(len(rows))
-    ax.barh([y + .2 for y in places], [r[3] for r in rows], .38, color='#9aa3ad', label='before')
-    ax.barh([y - .2 for y in places], [r[4] for r in rows], .38, color='#3f7fd4', label='after')
-    for y, r in zip(places, rows):
-        for side, f1 in ((.2, r[3]), (-.2, r[4])): ax.text(f1 + 1, y + side, f'{f1:.0f}', va='center', fontsize=8)
-    ax.set(yticks=list(places), yticklabels=[f'{lang} {task}' for lang, task, *_ in rows], xlim=(0, 108), xlabel='F1')
+    for side, label, column, colour in ((.2, 'before', 3, '#9aa3ad'), (-.2, 'after', 4, '#3f7fd4')):
+        bars = ax.barh([y + side for y in range(len(rows))], [r[column] for r in rows], .38, color=colour, label=label)
+        ax.bar_label(bars, fmt='%.0f', padding=2, fontsize=8)
+    ax.set(xlim=(0, 108), xlabel='F1')
+    ax.set_yticks(range(len(rows)), [f'{r[0]} {r[1]}' for r in rows])
     ax.spines[['top', 'right']].set_visible(False)
     ax.legend(frameon=False, ncols=2, loc='lower left', bbox_to_anchor=(0, 1), borderaxespad=0)
     return ax
@@ -71,7 +72,8 @@ def plot_losses(
 # %% ../nbs/10_report.ipynb #bb3f33fc
 def _side(scored):
     "What one model said about a text: items, and the answers that cannot be read."
-    return {'items': scored.found, 'unread': [str(r.row.get('output') or '') for r in scored.rows if r.answer is None]}
+    unread = [str(r.row.get('output') or '') for r in scored.rows if r.answer is None]
+    return {'items': scored.found, 'unread': unread}
 
 def pick_examples(
     before: Result,  # of one prediction file
@@ -80,8 +82,9 @@ def pick_examples(
     n: int = 3,      # how many
 ) -> list[dict]:     # language, task, text, labels, gold, before, after; a side is {'items', 'unread'}
     "Texts with their gold and what was found before and after."
-    pairs = [(b, a) for b, a in zip(before.texts, after.texts) if a.gold and b.rows[0].text == a.rows[0].text]
-    pairs = [pairs[i * len(pairs) // n] for i in range(min(n, len(pairs)))] if len(pairs) > n else pairs
+    same = lambda b, a: b.rows[0].text == a.rows[0].text
+    pairs = [(b, a) for b, a in zip(before.texts, after.texts) if a.gold and same(b, a)]
+    if len(pairs) > n: pairs = [pairs[i * len(pairs) // n] for i in range(n)]
     return [{'language': language, 'task': a.rows[0].task.name, 'text': a.rows[0].text,
              'labels': unique(q.label for r in a.rows for q in r.questions),
              'gold': {'items': a.gold, 'unread': []}, 'before': _side(b), 'after': _side(a)} for b, a in pairs]
@@ -97,9 +100,10 @@ def show_relations(
 ) -> str:                   # HTML
     "Items as a small table: the label, then each string after the part that it plays."
     part = lambda name, s: f'<small style="opacity:.7">{escape(name)}</small> {escape(s)}'
-    rows = ((escape(i[0]), ' &ensp;'.join(part(*m) for m in task.mentions(i) if m[1])) for i in items)
-    cell = '<td style="text-align:left;vertical-align:top">'
-    return f'<table>{"".join(f"<tr>{cell}<b>{label}</b></td>{cell}{parts}</td></tr>" for label, parts in rows)}</table>'
+    cell = lambda html: f'<td style="text-align:left;vertical-align:top">{html}</td>'
+    parts = lambda i: ' &ensp;'.join(part(*m) for m in task.mentions(i) if m[1])
+    rows = (f'<tr>{cell(f"<b>{escape(i[0])}</b>")}{cell(parts(i))}</tr>' for i in items)
+    return f'<table>{"".join(rows)}</table>'
 
 # %% ../nbs/10_report.ipynb #7f926ded
 def _verdict(task, side, gold):
@@ -115,7 +119,8 @@ def _side_html(name, task, example, verdict):
     if any(len([s for _, s in task.mentions(i) if s]) > 1 for i in items): html += show_relations(task, items)
     lost = unique(s for i in items for _, s in task.mentions(i) if s and s not in text)
     if lost: html += f'<p><small>not in the text: {escape(", ".join(lost))}</small></p>'
-    for a in side['unread'][:2]: html += f'<p><small>cannot be read:</small> <code>{escape(a[:160]) or "(empty)"}</code></p>'
+    for a in side['unread'][:2]:
+        html += f'<p><small>cannot be read:</small> <code>{escape(a[:160]) or "(empty)"}</code></p>'
     return f'<div class="side"><h4>{name}<small> {verdict}</small></h4>{html}</div>'
 
 # %% ../nbs/10_report.ipynb #9999d634
@@ -123,8 +128,9 @@ def example_html(
     example: dict, # see `pick_examples`
 ) -> str:
     "Gold, before and after of one text, side by side where there is room."
-    task, gold = get_task(example['task']), example['gold']
-    sides = [_side_html(n, task, example, '' if n == 'gold' else _verdict(task, example[n], gold)) for n in ('gold', 'before', 'after')]
+    task = get_task(example['task'])
+    sides = [_side_html('gold', task, example, '')]
+    for n in ('before', 'after'): sides.append(_side_html(n, task, example, _verdict(task, example[n], example['gold'])))
     return f'<div class="sides" lang="{escape(example["language"])}">{"".join(sides)}</div>'
 
 # %% ../nbs/10_report.ipynb #5fd58657
@@ -152,28 +158,30 @@ def html_table(
     words: int = 2,                # columns from the left that hold words; the others hold numbers
 ) -> str:
     "An HTML table; what is wider than the window scrolls in itself."
-    cells = lambda row, tag: ''.join(f'<{tag}{" class=n" if i >= words else ""}>{escape(x)}</{tag}>' for i, x in enumerate(row))
+    kind = lambda i: '' if i < words else ' class="n"'
+    cells = lambda row, tag: ''.join(f'<{tag}{kind(i)}>{escape(x)}</{tag}>' for i, x in enumerate(row))
     body = ''.join(f'<tr>{cells(row, "td")}</tr>' for row in rows)
     return f'<div class="wide"><table><tr>{cells(head, "th")}</tr>{body}</table></div>'
 
-# %% ../nbs/10_report.ipynb #067ecfbb
+# %% ../nbs/10_report.ipynb #d3ba412b
 STYLE = '''
 :root{color-scheme:light dark;--bg:#fff;--fg:#1c2128;--soft:#5a6572;--line:#dce1e7;--card:#f6f8fa}
 @media(prefers-color-scheme:dark){:root{--bg:#14171c;--fg:#e4e7eb;--soft:#9fa9b5;--line:#313842;--card:#1b2027}}
 *{box-sizing:border-box}
 body{margin:0 auto;max-width:80rem;padding:1.5rem clamp(.9rem,4vw,3rem) 4rem;background:var(--bg);color:var(--fg);
  font:16px/1.6 system-ui,"Noto Sans CJK SC","PingFang SC","Microsoft YaHei",sans-serif}
-h1{font-size:1.7rem;line-height:1.25;margin:.5rem 0}h2{font-size:1.25rem;margin:2.5rem 0 .75rem}h3{font-size:1.05rem;margin:1.75rem 0 .5rem}
+h1{font-size:1.7rem;line-height:1.25;margin:.5rem 0}h2{font-size:1.25rem;margin:2.5rem 0 .75rem}
+h3{font-size:1.05rem;margin:1.75rem 0 .5rem}
 h4{font-size:.9rem;margin:0 0 .35rem}small,h4 small{color:var(--soft);font-weight:400}
 p{max-width:46rem}.wide{overflow-x:auto}table{border-collapse:collapse;font-size:.92rem}
 td,th{padding:.3rem .8rem .3rem 0;border-bottom:1px solid var(--line);text-align:left;vertical-align:top}
 th{color:var(--soft);font-weight:500}.n{text-align:right;font-variant-numeric:tabular-nums}
 figure{margin:1rem 0;max-width:34rem}svg{display:block;width:100%;height:auto}
-.sides{display:grid;gap:1.25rem;grid-template-columns:repeat(auto-fit,minmax(min(100%,19rem),1fr));margin:.75rem 0 1.25rem;
- padding:1rem;background:var(--card);border:1px solid var(--line);border-radius:.6rem}
+.sides,.both{display:grid;gap:1.25rem;grid-template-columns:repeat(auto-fit,minmax(min(100%,19rem),1fr))}
+.sides{margin:.75rem 0 1.25rem;padding:1rem;background:var(--card);border:1px solid var(--line);border-radius:.6rem}
 .side{min-width:0}.side table{font-size:.82rem;margin-top:.4rem}.side p{margin:.6rem 0 0}
-.both figure{margin:0}.both{display:grid;gap:0 3rem;grid-template-columns:repeat(auto-fit,minmax(min(100%,24rem),1fr));align-items:start}
-code{font-size:.85em;overflow-wrap:anywhere}@media(max-width:30rem){td,th{padding-right:.5rem}table{font-size:.8rem}}
+.both{align-items:start}.both figure{margin:0}code{font-size:.85em;overflow-wrap:anywhere}
+@media(max-width:30rem){td,th{padding-right:.5rem}table{font-size:.8rem}}
 '''
 
 # %% ../nbs/10_report.ipynb #4988332d

@@ -623,8 +623,10 @@ def _mark(span, name, hue):
     "The tags around a piece of a span; the last piece bears a name."
     style = f'background:hsl({hue} 85% 50% / .2);border-bottom:2px solid hsl({hue} 70% 50%)'
     full = escape(' · '.join(filter(None, [span.label, span.part])))
-    tag = f'<span style="font-size:.72em;opacity:.75;user-select:none;padding-left:.35em">{escape(name)}</span>' if name else ''
-    return f'<mark style="{style};color:inherit;padding:.1em .15em;border-radius:.25em" title="{full}">', tag + '</mark>'
+    small = 'font-size:.72em;opacity:.75;user-select:none;padding-left:.35em'
+    tag = f'<span style="{small}">{escape(name)}</span>' if name else ''
+    style += ';color:inherit;padding:.1em .15em;border-radius:.25em'
+    return f'<mark style="{style}" title="{full}">', tag + '</mark>'
 
 # %% ../nbs/01_tasks.ipynb #64ace8a8
 def highlight(
@@ -636,11 +638,12 @@ def highlight(
     labels, named = unique([*(labels or []), *(s.label for s in spans)]), set()
     opens, closes = {}, {}
     for start, end, span, last in _nest(spans):
-        name = ' · '.join(filter(None, [span.label if span.label not in named or not span.part else '', span.part])) if last else ''
+        label = '' if span.part and span.label in named else span.label
+        name = ' · '.join(filter(None, [label, span.part])) if last else ''
         if last: named.add(span.label)
         before, after = _mark(span, name, (210 + 137.5 * labels.index(span.label)) % 360)
         opens[start] = opens.get(start, '') + before
         closes[end] = after + closes.get(end, '')
     cuts = sorted({0, len(text), *opens, *closes})
-    body = ''.join(closes.get(a, '') + opens.get(a, '') + escape(text[a:b]) for a, b in zip(cuts, [*cuts[1:], len(text)]))
-    return f'<div dir="auto" style="line-height:2;white-space:pre-wrap;overflow-wrap:anywhere">{body}</div>'
+    pieces = (closes.get(a, '') + opens.get(a, '') + escape(text[a:b]) for a, b in zip(cuts, [*cuts[1:], len(text)]))
+    return f'<div dir="auto" style="line-height:2;white-space:pre-wrap;overflow-wrap:anywhere">{"".join(pieces)}</div>'
