@@ -133,9 +133,9 @@ def record_rng(
 
 # %% ../nbs/00_core.ipynb #3bb4abef
 def in_notebook() -> bool:
-    "Is this running inside a Jupyter kernel?"
-    try: return get_ipython().__class__.__name__ == 'ZMQInteractiveShell'
-    except NameError: return False
+    "Is this running inside IPython: a Jupyter kernel, or a test of a notebook?"
+    ipython = sys.modules.get('IPython')
+    return ipython is not None and ipython.get_ipython() is not None
 
 # %% ../nbs/00_core.ipynb #4216b4bc
 def progress(
@@ -147,7 +147,7 @@ def progress(
     "Pass `items` on while showing progress: a bar for people, a line now and then for logs."
     if sys.stderr.isatty() or in_notebook():
         from tqdm.auto import tqdm
-        yield from tqdm(items, desc=desc, total=total, leave=False)
+        yield from tqdm(items, desc=desc, total=total, leave=False, delay=1)
         return
     start = last = time.monotonic()
     for n, item in enumerate(items):

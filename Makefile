@@ -1,0 +1,34 @@
+# Two commands are all a newcomer needs: `make demo` and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: venv demo test test-long lab export clean bench
+
+.venv/installed: settings.ini setup.py constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[dev]' && touch $@
+
+venv: .venv/installed
+
+demo: venv                       ## the main job: hard negatives, LoRA, F1 before and after, a report
+	iepile_demo
+
+test: venv                       ## every notebook on the CPU, then pytest
+	OMP_NUM_THREADS=1 nbdev_test --path nbs --n_workers 2 --timing
+	python -m pytest -q tests
+
+test-long: venv                  ## kills at random moments, long fuzzing, more of the browser
+	python -m pytest -q tests --long
+
+lab: venv                        ## the lessons in JupyterLab
+	jupyter lab nbs
+
+export: venv                     ## notebooks -> package and README
+	python tests/dress.py && nbdev_export && nbdev_clean && python tests/readme.py
+
+clean:
+	rm -rf .venv build dist *.egg-info outputs
+
+bench: venv                      ## the committed numbers, measured again
+	for f in benchmarks/*.py; do python $$f; done

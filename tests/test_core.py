@@ -1,0 +1,77 @@
+"Files that appear whole or not at all, seeds that do not depend on order, commands with one kind of manners."
+import argparse
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from hypothesis import given, strategies as st
+from iepile_nb.core import Flag, UserError, atomic_write, command, old_flags, progress, read_jsonl, record_rng, write_jsonl
+
+json_value = st.recursive(st.none() | st.booleans() | st.integers(-2**53, 2**53) | st.text(st.characters(exclude_categories=['Cs'])),
+                          lambda v: st.lists(v, max_size=3) | st.dictionaries(st.text(max_size=5), v, max_size=3), max_leaves=6)
+
+
+@given(st.lists(st.dictionaries(st.text(max_size=5), json_value, max_size=4), min_size=1, max_size=5))
+def test_json_lines_round_trip(tmp_path_factory, rows):
+    path = tmp_path_factory.mktemp('rt')/'x.json'
+    assert write_jsonl(path, rows) == len(rows)
+    assert [o for _, o in read_jsonl(path)] == rows
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_read_or_refused_in_one_line(tmp_path_factory, data):
+    path = tmp_path_factory.mktemp('any')/'x.json'
+    path.write_bytes(data)
+    try: assert all(isinstance(o, dict) for _, o in read_jsonl(path))
+    except UserError as e: assert str(path) in str(e) and '\n' not in str(e)
+
+
+def test_a_killed_writer_leaves_what_was_there(tmp_path, root):
+    "kill -9 in the middle of writing: the old file stands, whole."
+    target = tmp_path/'rows.json'
+    write_jsonl(target, [{'old': 1}])
+    code = f'import time\nfrom iepile_nb.core import *\ndef rows():\n    for i in range(10**9): yield {{"new": i}}\nwrite_jsonl({str(target)!r}, rows())'
+    p = subprocess.Popen([sys.executable, '-c', code], cwd=root)
+    while not any(f.stat().st_size > 10_000 for f in tmp_path.glob('.rows*')): time.sleep(.02)
+    p.send_signal(signal.SIGKILL)
+    p.wait()
+    assert [o for _, o in read_jsonl(target)] == [{'old': 1}]
+
+
+def test_atomic_write_keeps_the_usual_permissions(tmp_path):
+    with atomic_write(tmp_path/'a') as f: f.write(b'x')
+    (tmp_path/'b').write_bytes(b'x')
+    assert os.stat(tmp_path/'a').st_mode == os.stat(tmp_path/'b').st_mode
+
+
+def test_seeds_name_the_record_not_its_place():
+    assert record_rng(1, 'a', 'b').random() == record_rng(1, 'a', 'b').random()
+    assert len({record_rng(1, *k).random() for k in (('a', 'b'), ('ab',), ('b', 'a'), ('a', 'b', ''))}) == 4
+
+
+def test_progress_writes_plain_lines_to_a_log(caplog):
+    with caplog.at_level(logging.INFO, 'iepile_nb'):
+        assert list(progress(range(3), 'rows', total=3, every=0)) == [0, 1, 2]
+    assert [r.message.split(',')[0] for r in caplog.records] == ['rows: 1/3', 'rows: 2/3', 'rows: 3/3']
+
+
+def test_commands_say_one_line(capsys):
+    @command
+    def fails(argv): raise UserError('x.json:3: broken')
+    assert fails([]) == 1 and capsys.readouterr().err == 'error: x.json:3: broken\n'
+    @command
+    def works(argv): print(json.dumps(argv))
+    assert works(['a']) == 0
+
+
+def test_old_flags_are_accepted_and_others_refused(caplog):
+    p = argparse.ArgumentParser()
+    old_flags(p, [Flag('--gone', 'of an engine that is not used'), Flag('--switch', 'always on', False)])
+    with caplog.at_level(logging.WARNING, 'iepile_nb'): p.parse_args(['--gone', '3', '--switch'])
+    assert [r.message for r in caplog.records] == ['--gone has no effect: of an engine that is not used', '--switch has no effect: always on']
+    with pytest.raises(SystemExit): p.parse_args(['--never_heard_of'])

@@ -1,0 +1,348 @@
+"Scoring: parity with the original, its defects, and what must hold for any answer."
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from iepile_nb.convert import convert
+from iepile_nb.core import UserError, write_jsonl
+from iepile_nb.evaluate import CHECKS, evaluate, main, why
+from iepile_nb.tasks import TASKS, Schema, encode, output, read_instruction
+
+SHARED = Path(__file__).parents[2]/'shared'
+needs_shared = pytest.mark.skipif(not (SHARED/'spec/golden_scores.json').exists(),
+                                  reason='no ../shared: the original\'s scores and the files it scored are not here')
+EVENTS = Schema(['e', 'f'], {'e': ['who', 'where', 'when'], 'f': ['what']})
+SCHEMAS = {'NER': Schema(['a', 'b', 'c']), 'EET': Schema(['e', 'f']), 'EE': EVENTS, 'EEA': EVENTS, 'RE': Schema(['r', 's', 't']),
+           'SPO': Schema(['A_r_B', 'A_r_C', 'C_s_A'], {'A_r_B': ['A', 'r', 'B'], 'A_r_C': ['A', 'r', 'C'], 'C_s_A': ['C', 's', 'A']}),
+           'KG': Schema(['p', 'q'], {'p': ['x', 'y', 'z'], 'q': ['z', 'w']})}
+
+
+def answered(task, records, schema=None, answers=None, split_num=None, language='en'):
+    "Prediction rows: the right answers, or the given ones."
+    t, rows, schema = TASKS[task], [], schema or SCHEMAS[task]
+    for record in records:
+        gold = t.gold(record, schema)
+        for row in convert([record], schema, task, language, 'test', split_num, source='src'):
+            qs = read_instruction(row['instruction'], t)[1]
+            rows.append({**row, 'output': output(t, qs, gold, record['text'])})
+    return rows if answers is None else [{**r, 'output': a} for r, a in zip(rows, answers, strict=True)]
+
+
+def one(task, annotations, answer, **kw):
+    "The total of one record whose rows all get this answer."
+    record = {'text': '公司 X 裁员 at Y by Z', TASKS[task].key: annotations}
+    rows = answered(task, [record], split_num=-1)
+    answer = answer if isinstance(answer, str) else encode(answer)
+    return evaluate([{**r, 'output': answer} for r in rows], **kw)['total']
+
+
+def event(kind='e', trigger='裁员', **args):
+    return {'event_type': kind, 'event_trigger': trigger, 'arguments': [{'role': r, 'argument': a} for r, a in args.items()]}
+
+
+# the original's scores ------------------------------------------------------------------------------------------
+
+@needs_shared
+def test_original_scores_to_the_digit():
+    golden = json.loads((SHARED/'spec/golden_scores.json').read_text(encoding='utf-8'))
+    assert len(golden) == 14
+    for case, expected in golden.items():
+        name, mode = case.split('|')
+        path = SHARED/'data/predictions'/name
+        got = evaluate(path, name.split('_')[0], 'original', mode, 'source')
+        assert dict(got) == expected and list(got) == list(expected), case
+        assert evaluate(path, rules='original', match_mode=mode)['total'] == expected['total'], case
+
+
+@needs_shared
+@pytest.mark.parametrize('path', sorted((SHARED/'data/predictions').glob('*.json')), ids=lambda p: p.stem)
+def test_default_rules_and_why_on_real_predictions(path):
+    result = evaluate(path, sort_by='source')
+    assert len(result) == 3 and 60 < min(v for k, v in result['total'].items() if k.endswith('f1')) < 100
+    assert all(f.count <= f.of and f.advice for f in why(path))
+
+
+@pytest.mark.parametrize('task', ['KG', 'SPO', 'EET'])
+def test_no_original_rules_where_the_original_fails(task):
+    record = {'text': 't', TASKS[task].key: []}
+    with pytest.raises(UserError, match=f'the original cannot score {task}'): evaluate(answered(task, [record]), rules='original')
+
+
+# the defects of the original (spec/defects.md) ------------------------------------------------------------------
+
+def test_E2_E3_E4_every_task_can_be_scored():
+    assert one('EET', [event()], {'e': ['裁员'], 'f': []})['f1'] == 100
+    spo = {'head': 'X', 'head_type': 'A', 'relation': 'r', 'tail': 'Y', 'tail_type': 'B'}
+    assert evaluate(answered('SPO', [{'text': 'X Y', 'relation': [spo]}]))['total']['f1'] == 100
+    kg = [{'head': 'X', 'relation': 'x', 'tail': 'Y'}]
+    assert evaluate(answered('KG', [{'text': 'X Y', 'relation': kg}]))['total']['f1'] == 100
+
+
+def test_E5_E6_E7_arguments(tmp_path, capsys):
+    write_jsonl(tmp_path/'o.json', answered('RE', [{'text': 'X', 'relation': []}]))
+    with pytest.raises(SystemExit) as e: main([str(tmp_path/'o.json'), '--task', 'MRC'])
+    assert e.value.code == 2
+    assert main([str(tmp_path/'o.json'), '--task', 're']) == 0 and main([str(tmp_path/'o.json')]) == 0
+    assert main([str(tmp_path/'o.json'), '--metrics_list', 'f1,rouge']) == 1
+    assert "error: no metric 'f1,rouge'" in capsys.readouterr().err
+
+
+def test_E8_head_and_tail_are_read():
+    gold = [{'head': 'X', 'relation': 'r', 'tail': 'Y'}]
+    assert one('RE', gold, {'r': [{'head': 'X', 'tail': 'Y'}]})['f1'] == 100
+    assert one('RE', gold, {'r': [{'head': 'X', 'tail': 'Y'}]}, rules='original')['F1'] == 0
+    assert one('RE', gold, {'r': [{'subject': 'X', 'object': 'Y'}]}, rules='original')['F1'] == 100
+
+
+@pytest.mark.parametrize('frame', ['```json\n%s\n```', '```\n%s\n```', '%s\nI hope this helps', 'Sure: %s', '<think>{hm}</think>\n%s'])
+def test_E9_E10_text_around_the_json(frame):
+    gold, answer = [{'entity': 'X', 'entity_type': 'a'}], frame % '{"a": ["X"], "b": [], "c": []}'
+    assert one('NER', gold, answer) == {'n': 1, 'errors': 0, 'precision': 100, 'recall': 100, 'f1': 100}
+    assert one('NER', gold, answer, rules='original') == {'总样本数': 1, '错误数': 1, 'P': 0, 'R': 0, 'F1': 0}
+
+
+def test_E11_no_trigger():
+    answer = {'e': [{'trigger': 'NAN', 'arguments': {'who': 'Z', 'where': 'NAN', 'when': 'NAN'}}]}
+    for trigger in ('', 'NAN', None): assert one('EE', [event(trigger=trigger, who='Z')], answer)['event_f1'] == 100
+
+
+def test_E12_E13_E25_E27_one_bad_answer_kills_nothing():
+    good = [{'entity': 'X', 'entity_type': 'a'}]
+    assert one('EE', [event()], {'e': [{'trigger': '裁员', 'arguments': []}]})['event_f1'] == 100
+    assert one('EE', [event()], {'e': [{'trigger': '裁员', 'arguments': {'who': [{'x': 1}]}}]}, match_mode='set')['event_f1'] == 100
+    assert one('EE', [event()], {'e': [{'trigger': '裁员', 'arguments': {'who': [{'x': 1}]}}]}, match_mode='set',
+               rules='original')['argument_P'] == 0
+    kg = [{'head': 'X', 'relation': 'x', 'tail': 'Y'}]
+    assert one('KG', kg, {'p': {'X': {'x': ['Y', 3]}}})['f1'] == 100
+    for deep in ('{"a":' * 20_000, '[' * 20_000, '{"a": %s1%s}' % ('[' * 20_000, ']' * 20_000)):
+        for rules in ('default', 'original'): evaluate(answered('NER', [{'text': 'X', 'entity': good}], answers=[deep]), rules=rules)
+
+
+def test_E14_one_text_with_two_annotations():
+    records = [{'text': 'X Y', 'entity': [{'entity': e, 'entity_type': 'a'}]} for e in 'XY']
+    total = evaluate(answered('NER', records))['total']
+    assert (total['n'], total['f1']) == (2, 100)
+    assert evaluate(answered('NER', records), rules='original')['total']['总样本数'] == 1
+
+
+def test_one_record_twice_in_any_order():
+    record = {'text': 'X', 'entity': [{'entity': 'X', 'entity_type': 'a'}]}
+    rows = answered('NER', [record], split_num=2)
+    assert len(rows) == 1 or len(rows) == 2
+    rows = answered('NER', [record], split_num=1)
+    for order in (rows + rows, [r for r in rows for _ in 'xx']):
+        total = evaluate(order)['total']
+        assert (total['n'], total['f1']) == (2, 100)
+
+
+def test_E16_E17_ids_and_labels(tmp_path):
+    rows = answered('NER', [{'text': 'X', 'entity': [{'entity': 'X', 'entity_type': 'a'}]}])
+    assert evaluate([{**r, 'id': 7} for r in rows])['total']['f1'] == 100
+    assert evaluate([{k: v for k, v in r.items() if k not in ('id', 'source', 'task')} for r in rows])['total']['f1'] == 100
+    unlabelled = [{k: v for k, v in r.items() if k != 'label'} for r in rows]
+    write_jsonl(tmp_path/'o.json', unlabelled)
+    with pytest.raises(UserError, match="o.json:1: no 'label'"): evaluate(tmp_path/'o.json')
+    write_jsonl(tmp_path/'o.json', rows + unlabelled)
+    result = evaluate(tmp_path/'o.json')
+    assert result['total']['n'] == 1 and "1 lines were skipped" in result.notes[0] and "o.json:2: no 'label'" in result.notes[0]
+
+
+def test_gold_answer_as_label():
+    "Rows made from training data: no id, and the gold answer of each row stands in `label`."
+    record = {'text': 'X Y', 'entity': [{'entity': 'X', 'entity_type': 'a'}, {'entity': 'Y', 'entity_type': 'b'}]}
+    rows = [{**r, 'label': r['output']} for r in convert([record], SCHEMAS['NER'], 'NER', 'en', split_num=1)]
+    assert len(rows) == 3 and evaluate(rows)['total'] == {'n': 1, 'errors': 0, 'precision': 100, 'recall': 100, 'f1': 100}
+    assert evaluate([{**r, 'output': '{}'} for r in rows])['total']['recall'] == 0
+
+
+def test_E18_E23_errors_are_told():
+    record = {'text': 'X', 'relation': [{'head': 'X', 'relation': 'r', 'tail': 'Y'}]}
+    answers = ['{"r": [{"subject": "X", "object": ["Y"]}]}', '{"s": [', 'nothing']
+    result = evaluate(answered('RE', [record], answers=answers, split_num=1))
+    assert (result['total']['n'], result['total']['errors']) == (1, 2)
+    assert result.notes[0].startswith('2 of 3 answers cannot be read (cut off 1, no JSON object 1)')
+    assert result.notes[1].startswith('1 parts of answers have a wrong shape')
+
+
+def test_E20_sort_by_any_field():
+    rows = answered('NER', [{'text': t, 'entity': []} for t in 'XY'])
+    rows[0]['lang'], rows[1]['lang'], rows[1]['source'] = 'zh', 'en', 'total'
+    assert list(evaluate(rows, sort_by='task')) == ['total', 'NER'] and list(evaluate(rows, sort_by='lang')) == ['total', 'en', 'zh']
+    assert list(evaluate(rows, sort_by='source')) == ['total', 'src', 'source total'] and len(evaluate(rows, sort_by='input')) == 3
+    with pytest.raises(UserError, match="no row has a 'colour' to sort by"): evaluate(rows, sort_by='colour')
+
+
+def test_E22_what_nobody_asked_is_not_missed():
+    nothing = {'event_type': 'e', 'event_trigger': '', 'arguments': []}
+    rows = answered('EE', [{'text': '裁员 Z', 'event': [event(who='Z', unknown_role='Z'), nothing, event('unknown_type')]}])
+    total = evaluate(rows)['total']
+    assert total['event_f1'] == total['argument_f1'] == 100
+    assert evaluate(rows, rules='original')['total']['event_R'] < 50
+
+
+# rules of our own -----------------------------------------------------------------------------------------------
+
+def test_nan_counts_only_where_it_is_annotated():
+    found = {'a': ['X', 'NAN', ''], 'b': [], 'c': []}
+    assert one('NER', [{'entity': 'X', 'entity_type': 'a'}], found)['f1'] == 100
+    gold = [{'entity': 'X', 'entity_type': 'a'}, {'entity': 'NAN', 'entity_type': 'a'}]
+    assert one('NER', gold, found)['f1'] == 100
+    assert one('NER', gold, {'a': ['X']})['recall'] == 50
+
+
+def test_repeats():
+    gold = [{'entity': 'X', 'entity_type': 'a'}] * 2
+    assert one('NER', gold, {'a': ['X']})['f1'] == 100
+    assert one('NER', gold, {'a': ['X', 'X']})['precision'] == 50
+    assert one('NER', gold, {'a': ['X', 'X']}, match_mode='set')['precision'] == 100
+    assert one('EE', [event(), event()], {'e': [{'trigger': '裁员', 'arguments': {}}]})['event_recall'] == 50
+
+
+def test_two_types_with_one_predicate():
+    spo = [{'head': 'X', 'head_type': 'A', 'relation': 'r', 'tail': 'Y', 'tail_type': t} for t in 'B']
+    rows = answered('SPO', [{'text': 'X Y', 'relation': spo}])
+    assert evaluate(rows)['total'] == {'n': 1, 'errors': 0, 'precision': 100, 'recall': 100, 'f1': 100}
+    turned = [{**r, 'output': o['output']} for r, o in zip(rows, rows[::-1])]
+    assert evaluate(turned)['total']['f1'] == 0
+
+
+def test_events_and_arguments_are_counted_apart():
+    answer = {'e': [{'trigger': 'wrong', 'arguments': {'who': 'Z', 'where': 'NAN', 'when': ['X', 'Y']}}]}
+    total = one('EE', [event(who='Z', when='Y')], answer)
+    assert (total['event_f1'], total['argument_recall'], round(total['argument_precision'], 2)) == (0, 100, 66.67)
+
+
+def test_missing_outputs_count_against_recall_but_a_test_file_is_refused():
+    rows = answered('NER', [{'text': t, 'entity': [{'entity': t, 'entity_type': 'a'}]} for t in 'XY'])
+    assert evaluate([rows[0], {**rows[1], 'output': None}])['total']['recall'] == 50
+    with pytest.raises(UserError, match='this is a test file'): evaluate([{**r, 'output': None} for r in rows])
+    with pytest.raises(UserError, match='no rows'): evaluate([])
+
+
+# any answer -----------------------------------------------------------------------------------------------------
+
+value = st.sampled_from(['X', 'Y', 'Z', '公司', 'NAN', '', 'a b', '"', '\\n', '\u2028'])
+args = st.lists(st.fixed_dictionaries({'role': st.sampled_from(['who', 'where', 'when', 'what', 'odd']), 'argument': value}), max_size=4)
+events = st.lists(st.fixed_dictionaries({'event_type': st.sampled_from(['e', 'f', 'odd']), 'event_trigger': value, 'arguments': args}),
+                  max_size=4)
+typed = st.builds(lambda h, t, label: {'head': h, 'tail': t, **dict(zip(('head_type', 'relation', 'tail_type'), label))},
+                  value, value, st.sampled_from([*SCHEMAS['SPO'].parts.values(), ['Z', 'r', 'Z']]))
+ANNOTATIONS = {
+    'NER': st.lists(st.fixed_dictionaries({'entity': value, 'entity_type': st.sampled_from(['a', 'b', 'c', 'odd'])}), max_size=6),
+    'RE': st.lists(st.fixed_dictionaries({'head': value, 'relation': st.sampled_from(['r', 's', 't', 'odd']), 'tail': value}), max_size=6),
+    'SPO': st.lists(typed, max_size=6), 'EE': events, 'EEA': events, 'EET': events,
+    'KG': st.lists(st.fixed_dictionaries({'head': value, 'relation': st.sampled_from(['x', 'y', 'z', 'w', 'odd']), 'tail': value},
+                                         optional={'head_type': st.sampled_from(['p', 'q', 'odd'])}), max_size=6)}
+
+
+@pytest.mark.parametrize('task', TASKS)
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_perfect_answers_score_100(task, data):
+    records = [{'text': data.draw(st.sampled_from(['X Y Z', '公司 Y', ''])), TASKS[task].key: data.draw(ANNOTATIONS[task])}
+               for _ in range(data.draw(st.integers(1, 3)))]
+    rows = answered(task, records, split_num=data.draw(st.sampled_from([1, 2, 3, 4, -1])), language=data.draw(st.sampled_from(['zh', 'en'])))
+    if not rows: return
+    if task != 'KG': rows = data.draw(st.permutations(rows)) # an attribute of two types belongs to the first that is asked
+    result = evaluate(rows, match_mode=data.draw(st.sampled_from(['normal', 'set'])))
+    counts = [c for t in result.texts for c in t.counts.values()]
+    assert all(c.right == c.found == c.gold for c in counts), [(t.gold, t.found) for t in result.texts]
+    assert result['total']['errors'] == 0
+
+
+junk = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3) | st.sampled_from(['X', 'NAN', '']),
+                    lambda x: st.lists(x, max_size=3) | st.dictionaries(
+                        st.sampled_from(['a', 'e', 'r', 'p', 'trigger', 'arguments', 'subject', 'head', 'object', 'who', 'x']) | st.text(max_size=2),
+                        x, max_size=4), max_leaves=12)
+bad_answer = st.none() | st.text(max_size=20) | junk | junk.map(json.dumps) | junk.map(lambda x: '```json\n' + json.dumps(x)[:-1])
+
+
+@pytest.mark.parametrize('task', TASKS)
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_no_answer_ever_raises(task, data):
+    record = {'text': 'X Y Z', TASKS[task].key: data.draw(ANNOTATIONS[task])}
+    rows = answered(task, [record, {**record, 'text': 'Y'}], split_num=2)
+    rows = [{**r, 'output': data.draw(bad_answer)} for r in rows] + answered(task, [record], split_num=-1)
+    if not rows: return
+    for mode in ('normal', 'set'):
+        result = evaluate(rows, match_mode=mode)
+        assert 0 <= min(v for v in result['total'].values()) and str(result) and result._repr_markdown_()
+        if task in ('NER', 'RE', 'EE', 'EEA'): str(evaluate(rows, rules='original', match_mode=mode)).encode('utf-8')
+    str(why(rows)).encode('utf-8')
+
+
+# why ------------------------------------------------------------------------------------------------------------
+
+def causes(rows, **kw): return ' | '.join(f.cause for f in why(rows, **kw))
+
+
+def test_why_names_each_cause():
+    texts = ['Ann likes Oslo', 'Bob likes Rome', 'Cyd likes Kyiv']
+    records = [{'text': t, 'entity': [{'entity': w, 'entity_type': l} for w, l in zip(t.split()[::2], 'ab')]} for t in texts]
+    rows = answered('NER', records)
+    assert str(why(rows)).startswith('No known cause')
+    assert 'cut off' in causes([{**r, 'output': r['output'][:-3]} for r in rows])
+    assert 'empty' in causes([{**rows[0], 'output': ''}])
+    assert 'code fence' in causes([{**r, 'output': f"```json\n{r['output']}\n```"} for r in rows])
+    assert 'repeat the prompt' in causes([{**rows[0], 'output': rows[0]['instruction']}])
+    assert 'not asked' in causes([{**rows[0], 'output': '{"person": ["Ann"]}'}])
+    assert 'only in case' in causes([{**rows[0], 'output': '{"a": ["ANN."]}'}])
+    assert 'name nothing' in causes([{**r, 'output': '{"a": []}'} for r in rows])
+    assert 'wrong shape' in causes([{**rows[0], 'output': '{"a": "Ann"}'}])
+    slipped = [{**r, 'output': o['output']} for r, o in zip(rows, rows[1:] + rows[:1])]
+    assert 'the text does not contain' in causes(slipped) and 'before or after' in causes(slipped)
+    moved = [{**r, 'label': o['label'], 'id': o['id']} for r, o in zip(rows, rows[1:])]
+    assert 'annotated strings that the text does not contain' in causes(moved) and 'ids that belong' in causes(moved)
+    assert 'nothing to find' in causes([{**r, 'label': '[]'} for r in rows])
+    foreign = [{**r, 'label': r['label'].replace('"a"', '"o"').replace('"b"', '"p"')} for r in rows]
+    assert 'under labels that were not asked' in causes(foreign)
+    assert 'lines that cannot be scored' in causes(rows + [{'instruction': '{'}])
+    events = answered('EET', [{'text': '裁员', 'event': [event()]}])
+    assert 'rows of another task' in causes([{k: v for k, v in r.items() if k != 'task'} | {'label': r['output']} for r in events], task='NER')
+    gold = [{'head': 'Ann', 'relation': 'r', 'tail': 'Oslo'}]
+    assert 'head and tail' in causes(answered('RE', [{'text': texts[0], 'relation': gold}], answers=['{"r": [{"head": "Ann", "tail": "Oslo"}]}']))
+
+
+def test_why_examples_point_to_lines(tmp_path):
+    rows = answered('NER', [{'text': f'{t} x', 'entity': [{'entity': t, 'entity_type': 'a'}]} for t in ('X', 'Y', 'Z')])
+    rows[1]['output'] = 'none'
+    write_jsonl(tmp_path/'p.json', rows)
+    found = why(tmp_path/'p.json')
+    assert len(found) == 1 and found[0].example == 'line 2: none' and (found[0].count, found[0].of) == (1, 3)
+    assert len(CHECKS) == 12
+
+
+# the command ----------------------------------------------------------------------------------------------------
+
+def test_command(tmp_path, capsys, caplog):
+    rows = answered('NER', [{'text': t, 'entity': [{'entity': t, 'entity_type': 'a'}]} for t in ('X', '公司')])
+    path = tmp_path/'results'/'out.json'
+    write_jsonl(path, rows)
+    path.write_bytes(path.read_bytes() + b'{"broken": \n')
+    assert main(['--path1', str(path), '--task', 'NER', '--sort_by', 'source', '--language', 'zh', '--NAN', 'NAN', '--prefix', 'x']) == 0
+    out = capsys.readouterr().out
+    assert '| total | 2 | 0      | 100.00 | 100.00 | 100.00 |' in out and 'out.json:3: broken JSON' in out
+    assert [r.getMessage().split()[0] for r in caplog.records] == ['--language', '--NAN', '--prefix']
+    scores = json.loads((path.parent/'output_msg'/'out.json').read_text(encoding='utf-8'))
+    assert scores['total'] == scores['src'] == {'n': 2, 'errors': 0, 'precision': 100, 'recall': 100, 'f1': 100}
+    assert scores['rules'].startswith('Default rules') and len(scores['notes']) == 1
+    assert main([str(path), '--rules', 'original', '--output', str(tmp_path/'o.json')]) == 0
+    assert list(json.loads((tmp_path/'o.json').read_text(encoding='utf-8'))) == ['total']
+    assert main([str(path), '--limit', '1', '--output', str(tmp_path/'o.json')]) == 0
+    assert json.loads((tmp_path/'o.json').read_text(encoding='utf-8'))['total']['n'] == 1
+    assert main([str(path), '--why']) == 0 and 'lines that cannot be scored: 1 of 3' in capsys.readouterr().out
+
+
+def test_bad_files_get_one_line(tmp_path, capsys):
+    cases = {'empty.json': b'', 'bytes.json': '{"text": "中"}'.encode('gb18030'), 'test.json': b'{"instruction": "{}"}'}
+    for name, content in cases.items():
+        (tmp_path/name).write_bytes(content)
+        assert main([str(tmp_path/name)]) == 1
+        assert capsys.readouterr().err.count('\n') == 1
+    assert main([str(tmp_path/'none.json')]) == 1 and 'no such file' in capsys.readouterr().err
+    assert not list(tmp_path.glob('output_msg/*'))
+    with pytest.raises(SystemExit) as e: main([])
+    assert e.value.code == 2
