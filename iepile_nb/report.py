@@ -58,13 +58,17 @@ def plot_f1(
 
 # %% ../nbs/10_report.ipynb #42642b93
 def plot_losses(
-    log: list[dict], # entries with step and loss; others are passed over
+    log: list[dict], # entries with step and loss, and a name where there are several runs; others are passed over
 ):                   # a matplotlib axis
-    "The training loss by step."
+    "The training loss by step, a line for each run."
     from matplotlib import pyplot as plt
-    points = [(e['step'], e['loss']) for e in log if 'loss' in e]
+    runs = {}
+    for e in log:
+        if 'loss' in e: runs.setdefault(e.get('name', ''), []).append((e['step'], e['loss']))
     fig, ax = plt.subplots(figsize=(5.2, 2.9))
-    ax.plot(*zip(*points), color='#3f7fd4', marker='o' if len(points) < 15 else None, markersize=4)
+    for name, points in runs.items():
+        ax.plot(*zip(*points), label=name, marker='o' if len(points) < 15 else None, markersize=4)
+    if len(runs) > 1: ax.legend(frameon=False)
     ax.set(xlabel='step', ylabel='loss', ylim=(0, None))
     ax.spines[['top', 'right']].set_visible(False)
     return ax
