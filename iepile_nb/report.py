@@ -58,16 +58,16 @@ def plot_f1(
 
 # %% ../nbs/10_report.ipynb #42642b93
 def plot_losses(
-    log: list[dict], # entries with step and loss, and a name where there are several runs; others are passed over
+    log: list[dict], # entries with step and loss or eval_loss, and a name where there are several runs
 ):                   # a matplotlib axis
-    "The training loss by step, a line for each run."
+    "The loss by step, a line for each run; what was measured on held-out rows is dashed."
     from matplotlib import pyplot as plt
     runs = {}
     for e in log:
-        if 'loss' in e: runs.setdefault(e.get('name', ''), []).append((e['step'], e['loss']))
+        for key in {'loss', 'eval_loss'} & e.keys(): runs.setdefault((e.get('name', ''), key), []).append((e['step'], e[key]))
     fig, ax = plt.subplots(figsize=(5.2, 2.9))
-    for name, points in runs.items():
-        ax.plot(*zip(*points), label=name, marker='o' if len(points) < 15 else None, markersize=4)
+    for (name, key), points in sorted(runs.items()):
+        ax.plot(*zip(*points), '-' if key == 'loss' else 'o--', label=f'{name} {key}'.replace('eval_loss', 'held out').strip())
     if len(runs) > 1: ax.legend(frameon=False)
     ax.set(xlabel='step', ylabel='loss', ylim=(0, None))
     ax.spines[['top', 'right']].set_visible(False)
