@@ -114,10 +114,11 @@ def _parser():
         epilog='example: iepile_convert --src_path data/NER/sample.json --tgt_path outputs/NER/train.json '
                '--schema_path data/NER/schema.json --language zh --task NER --split_num 6 --random_sort --split train')
     a = p.add_argument
-    a('--src_path', default='data/NER/sample.json', help='annotated records, one JSON object a line (%(default)s)')
+    a('--src_path', default='data/NER/sample.json', help='annotated records, one JSON object a line; or see --from (%(default)s)')
     a('--tgt_path', default='data/NER/processed.json', help='where the rows go; folders are made (%(default)s)')
     a('--schema_path', default='data/NER/schema.json', help='the labels: three JSON lines, a list, {label: description}; '
                                                           'auto = what the records use (%(default)s)')
+    a('--from', dest='form', default='records', choices=list(IMPORTERS), help='format of --src_path (%(default)s)')
     a('--theme', default='', help='InstructIE: the labels and records of this theme only')
     a('--task', default='NER', type=str.upper, choices=list(TASKS), help='default %(default)s')
     a('--language', default='zh', choices=LANGUAGES, help='of the instruction sentence (%(default)s)')
@@ -135,8 +136,9 @@ def _parser():
 
 # %% ../nbs/04_convert.ipynb #e6ce8e68
 def source_of(path: str | Path) -> str:
-    "The name of the dataset a file belongs to: its folder's, as in IEPile."
-    return Path(path).absolute().parent.name
+    "The name of the dataset a file belongs to: its folder's, as in IEPile; a folder's or hub dataset's own."
+    p = Path(path)
+    return p.absolute().parent.name if p.is_file() else p.name
 
 # %% ../nbs/04_convert.ipynb #f0dc1cb5
 def _negatives(o, task, schema, source):
@@ -160,7 +162,7 @@ def main(argv):
     o = _parser().parse_args(argv)
     task, source = get_task(o.task), o.source or source_of(o.src_path)
     annotated = o.split == 'train'
-    read = lambda: read_records(o.src_path, task, annotated, o.limit, theme=o.theme)
+    read = lambda: read_records(o.src_path, task, annotated, o.limit, o.form, o.theme)
     schema = _schema(o, task, read)
     n = [0]
     def counted():
