@@ -177,7 +177,7 @@ def extract(
     "Ask about a text. Raises `UserError` if the schema has no labels for the task."
     task, texts = get_task(task), [text] if isinstance(text, str) else list(text)
     batches, found = task.batches(as_questions(task, schema), task.split_num), [Extraction(task, t) for t in texts]
-    asked = [(e, {'instruction': instruction(task, language or guess_language(e.text), b, encode(e.text))})
+    asked = [(e, {'instruction': instruction(task, language or guess_language(e.text), b, e.text)})
              for e in found for b in batches]
     rows = predict([r for _, r in asked], self.model, self.tokenizer, self.template,
                    max_new_tokens=max_new_tokens, batch_size=self.batch_size)
