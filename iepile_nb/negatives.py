@@ -9,9 +9,9 @@ __all__ = ['TOPICS', 'ENCODER', 'SLOTS', 'WEIGHTS', 'METHODS', 'LEAST', 'MOST', 
 
 # %% ../nbs/03_negatives.ipynb #d109dbfd
 import argparse, json, random, re, zlib
-from collections import Counter
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, Iterable, Iterator
+from typing import Any, Iterable
 
 import numpy as np
 import orjson
@@ -46,7 +46,7 @@ def overlap(
 # %% ../nbs/03_negatives.ipynb #79a5082e
 TOPICS = [line.split() for line in '''
 person people peop human man woman name alias age gender nationalit ethnic religio 人 姓 名 性别 年龄 身高 国籍 民族 籍 信仰
-birth born death die dead marr wedding divorc spouse wife husband child parent mother father sibling 出生 死 婚 妻 夫 父 母 子女 亲 孕 恋
+birth born death die dead marr wedding divorc spouse wife husband child parent mother father sibling 出生 死 婚 妻 夫 配偶 父 母 子女 亲 兄弟 姐妹 孕 恋
 place loc locat city cities town country countr state provinc region area river lake mountain road address capital resid geograph 地 国 省 市 区 城 山 河 湖 海 县 村 路 址
 time date year month day hour week season period duration 时 日期 年 月 季 周 期
 number amount quantit percent price cost money rate ratio rating size weight height length ordinal cardinal 数 量 率 比 额 价 积 资本
@@ -133,7 +133,11 @@ def annotated(
 # %% ../nbs/03_negatives.ipynb #145c03a4
 SLOTS = 4096 # counters for the n-grams of mentions
 
-def _slot(part, gram): return zlib.crc32(f'{part}\t{gram}'.encode('utf-8', 'surrogatepass')) % SLOTS
+@lru_cache(maxsize=100_000)
+def _slots(part, mention):
+    "The counters of a mention's n-grams."
+    start = zlib.crc32(part.encode())
+    return sorted({zlib.crc32(g.encode('utf-8', 'surrogatepass'), start) % SLOTS for g in ngrams(mention)})
 
 def occurrence(
     labels: list[str],
@@ -148,7 +152,7 @@ def occurrence(
         together[np.ix_(own, own)] += 1
         for label, items in found.items():
             for part, s in (m for item in items for m in task.mentions((label, *item))):
-                for g in ngrams(s): mentions[index[label], _slot(part, g)] += 1
+                mentions[index[label], _slots(part, s)] += 1
     if not together.any(): raise UserError('no record is annotated with any of the labels; do schema and records belong together?')
     seen = np.sqrt(np.maximum(together.diagonal(), 1))
     return (_cosine(np.log1p(mentions)) + together / seen / seen[:, None]) / 2
@@ -205,7 +209,7 @@ def confusions(
     return counts
 
 # %% ../nbs/03_negatives.ipynb #5939036b
-WEIGHTS = dict(overlap=1., topics=.3, meaning=.7, occurrence=1., confusions=2.)
+WEIGHTS = dict(overlap=1., topics=.3, meaning=.7, occurrence=.5, confusions=2.)
 METHODS = 'ngram', 'encoder', 'records', 'mistakes', 'all'
 
 def centre(
@@ -213,7 +217,8 @@ def centre(
 ) -> np.ndarray:     # the same shape, NaN on the diagonal
     "Take the averages of rows and columns off, the diagonal apart."
     sim, n = sim - np.diag(np.diag(sim)), max(1, len(sim) - 1)
-    sim = sim - sim.sum(0) / n - sim.sum(1, keepdims=True) / n
+    rows, columns = sim.sum(1, keepdims=True) / n, sim.sum(0) / n
+    sim = sim - rows - columns + columns.mean()
     np.fill_diagonal(sim, np.nan)
     return sim
 
