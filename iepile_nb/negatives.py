@@ -95,6 +95,7 @@ def _cosine(x):
 # %% ../nbs/03_negatives.ipynb #1bf552fe
 ENCODER = 'sentence-transformers/all-MiniLM-L6-v2'
 
+@lru_cache(maxsize=1)
 def _load_encoder(name):
     "A sentence-transformers model; raises `UserError` where that is not possible."
     try: from sentence_transformers import SentenceTransformer
@@ -167,7 +168,7 @@ def _things(task, items):
 
 def _said_and_gold(row):
     "The items that a prediction row names and those that are annotated; raises `UserError` if it lacks either."
-    task, questions, _ = read_instruction(row.get('instruction'), get_task(row['task']) if row.get('task') else None)
+    task, questions, _ = read_instruction(row.get('instruction'), get_task(str(row['task'])) if row.get('task') else None)
     label, names = parse_gold(row.get('label')), {task.answer_key(q): q.label for q in questions}
     items = lambda answer: [(names.get(l, l), *rest) for l, *rest in task.parse(answer)]
     if isinstance(label, list):
@@ -209,7 +210,7 @@ def confusions(
     return counts
 
 # %% ../nbs/03_negatives.ipynb #5939036b
-WEIGHTS = dict(overlap=1., topics=.3, meaning=.7, occurrence=.5, confusions=2.)
+WEIGHTS = dict(overlap=1., topics=.3, meaning=.7, occurrence=1., confusions=2.)
 METHODS = 'ngram', 'encoder', 'records', 'mistakes', 'all'
 
 def centre(
@@ -277,6 +278,7 @@ class HardNegatives(dict):
     ) -> 'HardNegatives':
         "Build a dictionary. Raises `UserError` if a method lacks what it needs."
         labels = unique(schema.labels if isinstance(schema, Schema) else schema)
+        if len(labels) < 2: return cls({l: [] for l in labels})
         if method == 'mistakes':
             found = _evidence(labels, method, None, predictions, None)['confusions']
             near = [[j for j in np.argsort(-row, kind='stable')[:MOST] if row[j]] for row in found]
