@@ -195,18 +195,19 @@ def confusions(
     predictions: str | Path | Iterable[dict], # a prediction file, or its rows
 ) -> np.ndarray:                              # counts, shape (annotated label, answered label)
     "How often a model gave to one label what belongs to another. Raises `UserError` if there is no row to compare."
-    rows = (r for _, r in read_jsonl(predictions)) if isinstance(predictions, str | Path) else predictions
-    index, used, problem = {l: i for i, l in enumerate(labels)}, 0, 'there are no rows'
-    counts = np.zeros((len(labels), len(labels)))
+    bad, used, index = [], 0, {l: i for i, l in enumerate(labels)}
+    is_file, counts = isinstance(predictions, str | Path), np.zeros((len(labels), len(labels)))
+    rows = (r for _, r in read_jsonl(predictions, on_error=bad.append)) if is_file else predictions
     for row in rows:
         try: said, gold = _said_and_gold(row)
-        except UserError as e: problem = e; continue
+        except UserError as e: bad.append(e); continue
         used += 1
         for thing in said.keys() & gold.keys():
             for wrong in said[thing] - gold[thing]:
                 for right in gold[thing]:
                     if wrong in index and right in index: counts[index[right], index[wrong]] += 1
-    if not used: raise UserError(f'no prediction can be compared with its annotation: {problem}')
+    if not used: raise UserError(f"no prediction to compare with its annotation: {bad[0] if bad else 'there are no rows'}")
+    if bad: log.warning('%d rows cannot be compared and are passed over: %s', len(bad), bad[0])
     return counts
 
 # %% ../nbs/03_negatives.ipynb #5939036b
