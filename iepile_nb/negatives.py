@@ -69,7 +69,9 @@ food dish meal cuisine restaurant drink 食 菜 餐 饮
 # %% ../nbs/03_negatives.ipynb #8b83ef0a
 def _matcher(words):
     "A pattern for the words of a topic."
-    return re.compile('|'.join(w if not w.isascii() else rf'\b{w}' if len(w) > 3 else rf'\b{w}\b' for w in words))
+    stem = lambda w: rf'\b{w}' if len(w) > 3 else rf'\b{w}\b'
+    return re.compile('|'.join(stem(w) if w.isascii() else w for w in words))
+
 _TOPICS = [_matcher(words) for words in TOPICS]
 
 def topics(
@@ -98,13 +100,13 @@ ENCODER = 'sentence-transformers/all-MiniLM-L6-v2'
 @lru_cache(maxsize=1)
 def _load_encoder(name):
     "A sentence-transformers model; raises `UserError` where that is not possible."
+    hint = "comparing labels by an encoder needs sentence-transformers: pip install 'iepile_nb[encoder]'"
     try: from sentence_transformers import SentenceTransformer
-    except ImportError: raise UserError("comparing labels by an encoder needs sentence-transformers: "
-                                        "pip install 'iepile_nb[encoder]'") from None
+    except ImportError: raise UserError(hint) from None
     try: return SentenceTransformer(str(name), device='cpu')
     except (OSError, ValueError) as e:
-        raise UserError(f"cannot load the encoder '{name}' ({str(e).splitlines()[0][:100]}); name another one or the "
-                        "folder of a saved one, or set HF_ENDPOINT to a mirror of the hub") from None
+        raise UserError(f"cannot load the encoder '{name}' ({str(e).splitlines()[0][:100]}); name another one, "
+                        "or a folder with a saved one, or set HF_ENDPOINT to a mirror of the hub") from None
 
 # %% ../nbs/03_negatives.ipynb #a1f80bda
 def meaning(
@@ -114,8 +116,7 @@ def meaning(
     "How alike the meanings of label names are; 0 for labels with a token that the encoder does not know."
     model = _load_encoder(encoder)
     known = np.array([model.tokenizer.unk_token_id not in model.tokenizer(l)['input_ids'] for l in labels])
-    if not known.all(): log.warning('the encoder does not know %d of %d labels; they are left to other evidence',
-                                    (~known).sum(), len(known))
+    if n := (~known).sum(): log.warning('%d of %d labels are unknown to the encoder and left to others', n, len(known))
     x = model.encode([l.replace('_', ' ') for l in labels], show_progress_bar=False) * known[:, None]
     return _cosine((x - x.sum(0) / max(1, known.sum())) * known[:, None])
 
@@ -138,8 +139,10 @@ SLOTS = 4096 # counters for the n-grams of mentions
 def _slots(part, mention):
     "The counters of a mention's n-grams."
     start = zlib.crc32(part.encode())
-    return sorted({zlib.crc32(g.encode('utf-8', 'surrogatepass'), start) % SLOTS for g in ngrams(mention)})
+    code = lambda gram: zlib.crc32(gram.encode('utf-8', 'surrogatepass'), start) % SLOTS
+    return sorted({code(g) for g in ngrams(mention)})
 
+# %% ../nbs/03_negatives.ipynb #29427262
 def occurrence(
     labels: list[str],
     records: Iterable[dict],
@@ -154,7 +157,7 @@ def occurrence(
         for label, items in found.items():
             for part, s in (m for item in items for m in task.mentions((label, *item))):
                 mentions[index[label], _slots(part, s)] += 1
-    if not together.any(): raise UserError('no record is annotated with any of the labels; do schema and records belong together?')
+    if not together.any(): raise UserError('no record is annotated with any of the labels; is the schema theirs?')
     seen = np.sqrt(np.maximum(together.diagonal(), 1))
     return (_cosine(np.log1p(mentions)) + together / seen / seen[:, None]) / 2
 
@@ -166,18 +169,21 @@ def _things(task, items):
         res.setdefault(t[:at] + t[at + 1:], set()).add(t[at])
     return res
 
+# %% ../nbs/03_negatives.ipynb #8737deaa
 def _said_and_gold(row):
     "The items that a prediction row names and those that are annotated; raises `UserError` if it lacks either."
-    task, questions, _ = read_instruction(row.get('instruction'), get_task(str(row['task'])) if row.get('task') else None)
+    task = get_task(str(row['task'])) if row.get('task') else None
+    task, questions, _ = read_instruction(row.get('instruction'), task)
     label, names = parse_gold(row.get('label')), {task.answer_key(q): q.label for q in questions}
     items = lambda answer: [(names.get(l, l), *rest) for l, *rest in task.parse(answer)]
     if isinstance(label, list):
         record = {'text': '', task.key: label}
         if problem := check_record(record, task): raise UserError(f"'label': {problem}")
-        gold = task.gold(record, Schema([q.label for q in questions], {q.label: list(q.parts) for q in questions}))
-        label = [(l, *item) for l, found in gold.items() for item in found]
+        schema = Schema([q.label for q in questions], {q.label: list(q.parts) for q in questions})
+        label = [(l, *item) for l, found in task.gold(record, schema).items() for item in found]
     else: label = items(label)
-    return _things(task, items(parse_answer(row.get('output'))[0] or {})), _things(task, label)
+    said = items(parse_answer(row.get('output'))[0] or {})
+    return _things(task, said), _things(task, label)
 
 # %% ../nbs/03_negatives.ipynb #d0effbd0
 def parse_gold(
@@ -206,8 +212,9 @@ def confusions(
             for wrong in said[thing] - gold[thing]:
                 for right in gold[thing]:
                     if wrong in index and right in index: counts[index[right], index[wrong]] += 1
-    if not used: raise UserError(f"no prediction to compare with its annotation: {bad[0] if bad else 'there are no rows'}")
-    if bad: log.warning('%d rows cannot be compared and are passed over: %s', len(bad), bad[0])
+    why = bad[0] if bad else 'there are no rows'
+    if not used: raise UserError(f'no prediction to compare with its annotation: {why}')
+    if bad: log.warning('%d rows cannot be compared and are passed over: %s', len(bad), why)
     return counts
 
 # %% ../nbs/03_negatives.ipynb #5939036b
@@ -227,9 +234,11 @@ def centre(
 # %% ../nbs/03_negatives.ipynb #f822be5b
 def _evidence(labels, method, records, predictions, encoder):
     "The matrices that a method adds up, by name."
-    if method not in METHODS: raise UserError(f"no method '{method}' to build hard negatives; there are {', '.join(METHODS)}")
-    if method == 'records' and records is None: raise UserError("method 'records' needs annotated records (--src_path)")
-    if method == 'mistakes' and predictions is None: raise UserError("method 'mistakes' needs a prediction file (--predictions)")
+    if method not in METHODS: raise UserError(f"no method '{method}' for hard negatives; there are {', '.join(METHODS)}")
+    if method == 'records' and records is None:
+        raise UserError("method 'records' needs annotated records (--src_path)")
+    if method == 'mistakes' and predictions is None:
+        raise UserError("method 'mistakes' needs a prediction file (--predictions)")
     every, res = method == 'all', {}
     if method == 'ngram' or every: res |= {'overlap': overlap(labels), 'topics': topic_match(labels)}
     if method == 'encoder' or every and encoder: res['meaning'] = meaning(labels, encoder or ENCODER)
@@ -268,35 +277,36 @@ def choose(
 class HardNegatives(dict):
     "Hard negatives by label: {label: [labels it is easily mistaken for]}."
 
-    @classmethod
-    def build(
-        cls,
-        schema: Schema | list[str],             # the labels, or a schema with them
-        records: Iterable[dict] | None = None,  # annotated records, for 'records' and 'all'
-        predictions: str | Path | Iterable[dict] | None = None, # a prediction file or its rows, for 'mistakes' and 'all'
-        method: str = 'ngram',                  # ngram (names), encoder, records, mistakes, or all: what is given, added up
-        encoder: str | Path | None = None,      # a sentence-transformers model; 'encoder' has a default, 'all' uses one if named
-    ) -> 'HardNegatives':
-        "Build a dictionary. Raises `UserError` if a method lacks what it needs."
-        labels = unique(schema.labels if isinstance(schema, Schema) else schema)
-        if len(labels) < 2: return cls({l: [] for l in labels})
-        if method == 'mistakes':
-            found = _evidence(labels, method, None, predictions, None)['confusions']
-            near = [[j for j in np.argsort(-row, kind='stable')[:MOST] if row[j]] for row in found]
-        else: near = map(choose, similarity(labels, method, records, predictions, encoder))
-        return cls({l: [labels[j] for j in js] for l, js in zip(labels, near)})
-
     def of(self, labels: Iterable[str]) -> list[str]:
         "The hard negatives of some labels, without repeats; a label without an entry has none."
         return unique(k for l in labels for k in self.get(l, ()))
+
+    def save(self, path: str | Path):
+        "Write the flat form."
+        with atomic_write(path) as f: f.write(encode(self).encode('utf-8', 'surrogatepass'))
 
     def __or__(self, other: dict) -> 'HardNegatives':
         "Both dictionaries in one: the lists of a label are joined."
         return HardNegatives({l: unique([*self.get(l, ()), *other.get(l, ())]) for l in unique([*self, *other])})
 
-    def save(self, path: str | Path):
-        "Write the flat form."
-        with atomic_write(path) as f: f.write(encode(self).encode())
+# %% ../nbs/03_negatives.ipynb #9f75ac0b
+@patch(cls_method=True)
+def build(
+    cls: HardNegatives,
+    schema: Schema | list[str],             # the labels, or a schema with them
+    records: Iterable[dict] | None = None,  # annotated records, for 'records' and 'all'
+    predictions: str | Path | Iterable[dict] | None = None, # a prediction file or its rows, for 'mistakes' and 'all'
+    method: str = 'ngram',                  # ngram (names), encoder, records, mistakes; all = what is given, added up
+    encoder: str | Path | None = None,      # a sentence-transformers model; 'encoder' has a default, 'all' has none
+) -> HardNegatives:
+    "Build a dictionary. Raises `UserError` if a method lacks what it needs."
+    labels = unique(schema.labels if isinstance(schema, Schema) else schema)
+    if len(labels) < 2: return cls({l: [] for l in labels})
+    if method == 'mistakes':
+        found = _evidence(labels, method, None, predictions, None)['confusions']
+        near = [[j for j in np.argsort(-row, kind='stable')[:MOST] if row[j]] for row in found]
+    else: near = map(choose, similarity(labels, method, records, predictions, encoder))
+    return cls({l: [labels[j] for j in js] for l, js in zip(labels, near)})
 
 # %% ../nbs/03_negatives.ipynb #20089437
 def plot_similarity(
@@ -463,10 +473,9 @@ def main(argv):
     a('--tgt_path', required=True, help='where to write the dictionary')
     a('--limit', type=int, help='read only the first N records')
     o = p.parse_args(argv)
-    records = read_records(o.src_path, o.task, limit=o.limit) if o.src_path else None
-    triples = spo_triples(read_records(o.src_path, o.task, limit=o.limit)) if o.src_path and o.task == 'SPO' else ()
-    schema = read_schema(o.schema_path, o.task, triples)
-    found = HardNegatives.build(names(o.task, schema), records and progress(records, 'records'), o.predictions, o.method, o.encoder)
+    records = progress(read_records(o.src_path, o.task, limit=o.limit), 'records') if o.src_path else None
+    labels = names(o.task, read_schema(o.schema_path, o.task))
+    found = HardNegatives.build(labels, records, o.predictions, o.method, o.encoder)
     found.save(o.tgt_path)
     print(f'{o.tgt_path}: {len(found)} labels, {sum(map(len, found.values()))} hard negatives')
 
