@@ -10,6 +10,7 @@ __all__ = ['TOPICS', 'ENCODER', 'SLOTS', 'WEIGHTS', 'METHODS', 'LEAST', 'MOST', 
 # %% ../nbs/03_negatives.ipynb #d109dbfd
 import argparse, json, random, re, zlib
 from functools import lru_cache
+from itertools import permutations
 from pathlib import Path
 from typing import Any, Iterable
 
@@ -283,7 +284,7 @@ class HardNegatives(dict):
 
     def save(self, path: str | Path):
         "Write the flat form."
-        with atomic_write(path) as f: f.write(encode(self).encode('utf-8', 'surrogatepass'))
+        with atomic_write(path) as f: f.write(encode(self).encode())
 
     def __or__(self, other: dict) -> 'HardNegatives':
         "Both dictionaries in one: the lists of a label are joined."
@@ -388,9 +389,14 @@ class Sampler:
         return self.shuffled(items) if self.random_sort else sorted(items)
 
     def shuffled(self, items: list) -> list:
-        "In random order. (Sorting by random keys is several times faster than `random.shuffle`.)"
-        keys = {i: self.rng.random() for i in range(len(items))}
-        return [items[i] for i in sorted(keys, key=keys.get)]
+        "In random order."
+        if len(items) <= 6: return [items[i] for i in self.rng.choice(_orders(len(items)))]
+        return [items[i] for i in sorted(range(len(items)), key=[self.rng.random() for _ in items].__getitem__)]
+
+@lru_cache
+def _orders(n):
+    "All orders of up to six things; to choose one is much faster than `random.shuffle`."
+    return list(permutations(range(n)))
 
 # %% ../nbs/03_negatives.ipynb #463ef7f3
 @patch

@@ -1,0 +1,142 @@
+"Loading: what is found, what is refused and with which words, quantisation and adapters."
+import json, shutil
+
+import pytest
+import torch
+
+from iepile_nb import model as M
+from iepile_nb.core import UserError
+from iepile_nb.model import *
+
+
+@pytest.fixture(scope='module')
+def adapter(llama_dir, tmp_path_factory):
+    "An adapter that changes what the model says."
+    folder = tmp_path_factory.mktemp('adapter')/'a'
+    lora = add_lora(load_base(llama_dir)[0], r=2)
+    torch.manual_seed(1)
+    for n, p in lora.named_parameters():
+        if 'lora_B' in n: torch.nn.init.normal_(p, std=.3)
+    lora.save_pretrained(folder)
+    return folder
+
+
+def logits(model): 
+    with torch.no_grad(): return model(torch.tensor([[0, 70, 80, 90]])).logits[0, -1]
+
+
+# Finding
+
+def test_a_folder_is_found(llama_dir): assert find_model(llama_dir) == str(llama_dir)
+
+def test_an_adapter_as_base_names_its_base(adapter, llama_dir):
+    with pytest.raises(UserError) as e: load_model(adapter)
+    assert f'use --model_name_or_path {llama_dir} --checkpoint_dir {adapter}' in str(e.value)
+
+@pytest.mark.parametrize('name', ['./nope', '/no/such/model', 'a/b/c', '~/nope'])
+def test_a_wrong_path(name):
+    with pytest.raises(UserError, match='no such folder; check the path'): load_model(name)
+
+def test_a_folder_without_a_model(tmp_path):
+    with pytest.raises(UserError, match='no config.json there'): load_model(tmp_path)
+
+def test_a_name_that_the_hub_does_not_give():
+    with pytest.raises(UserError, match='set HF_ENDPOINT to a mirror'): load_model('no-such-owner/no-such-model')
+
+def test_a_folder_without_weights(llama_dir, tmp_path):
+    for f in ('config.json', 'tokenizer.json', 'tokenizer_config.json'): shutil.copy(llama_dir/f, tmp_path)
+    with pytest.raises(UserError, match='cannot be loaded'): load_model(tmp_path)
+
+def test_broken_weights(llama_dir, tmp_path):
+    shutil.copytree(llama_dir, tmp_path/'m')
+    (tmp_path/'m/model.safetensors').write_bytes(b'\0' * 100)
+    with pytest.raises(UserError, match='cannot be loaded'): load_model(tmp_path/'m')
+
+def test_own_code_is_not_run_unasked(llama_dir, tmp_path):
+    shutil.copytree(llama_dir, tmp_path/'m')
+    config = json.loads((tmp_path/'m/config.json').read_text())
+    config.update(model_type='strange', auto_map={'AutoConfig': 'c.Config', 'AutoModelForCausalLM': 'c.Model'})
+    (tmp_path/'m/config.json').write_text(json.dumps(config))
+    (tmp_path/'m/c.py').write_text(f'open({str(tmp_path/"ran")!r}, "w")')
+    with pytest.raises(UserError, match='--trust_remote_code'): load_model(tmp_path/'m')
+    assert not (tmp_path/'ran').exists()
+
+
+# Formats
+
+def test_dtypes(monkeypatch, caplog):
+    for can in ([torch.float32], [torch.float16, torch.float32], [torch.bfloat16, torch.float16, torch.float32]):
+        monkeypatch.setattr(M, 'fast_dtypes', lambda: can)
+        pick_dtype.cache_clear()
+        caplog.clear()
+        assert pick_dtype() == can[0] and pick_dtype('fp32') == torch.float32
+        assert pick_dtype('bf16') == pick_dtype('bf16') == can[0]
+        assert len(caplog.records) == (torch.bfloat16 not in can)
+    pick_dtype.cache_clear()
+
+def test_bits(llama_dir):
+    with pytest.raises(UserError, match='there are 16, 8 and 4'): load_model(llama_dir, bits=5)
+
+@pytest.mark.parametrize('bits', [4, 8])
+def test_quantised(llama_dir, bits):
+    full, small = (load_model(llama_dir, bits=b)[0] for b in (16, bits))
+    assert small.is_quantized and small.get_memory_footprint() < full.get_memory_footprint()
+    assert torch.nn.functional.cosine_similarity(logits(full), logits(small), 0) > .9
+    q = quantization(4, torch.float32)
+    assert (q.bnb_4bit_quant_type, q.bnb_4bit_use_double_quant) == ('nf4', True)
+
+def test_padding(llama_dir, tmp_path):
+    shutil.copytree(llama_dir, tmp_path/'m')
+    config = json.loads((tmp_path/'m/tokenizer_config.json').read_text())
+    config.pop('pad_token')
+    (tmp_path/'m/tokenizer_config.json').write_text(json.dumps(config))
+    tokenizer = load_base(tmp_path/'m')[1]
+    assert tokenizer.pad_token == tokenizer.eos_token and tokenizer.padding_side == 'left'
+
+
+# Adapters
+
+@pytest.mark.parametrize('bits', [16, 4])
+def test_all_linear_layers_but_the_head(llama_dir, bits):
+    lora = add_lora(load_base(llama_dir, bits)[0], r=2)
+    trained = {n.split('.lora_')[0].rpartition('.')[2] for n, p in lora.named_parameters() if p.requires_grad}
+    assert trained == {'q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'}
+    assert lora.peft_config['default'].lora_alpha == 4
+
+def test_named_layers(llama_dir):
+    lora = add_lora(load_base(llama_dir)[0], targets=['q_proj', 'mlp.up_proj'])
+    trained = {n.split('.lora_')[0].rpartition('.')[2] for n, p in lora.named_parameters() if p.requires_grad}
+    assert trained == {'q_proj', 'up_proj'}
+    with pytest.raises(UserError, match="no layer 'c_attn'; it has down_proj"): add_lora(load_base(llama_dir)[0], targets=['c_attn'])
+
+def test_adapter_counts(llama_dir, adapter):
+    base, lora = load_model(llama_dir)[0], load_model(llama_dir, adapter)[0]
+    assert not torch.allclose(logits(base), logits(lora), atol=1e-3)
+    assert not any(p.requires_grad for p in lora.parameters())
+    assert any(p.requires_grad for p in load_model(llama_dir, adapter, trainable=True)[0].parameters())
+
+def test_several_adapters_add_up(llama_dir, adapter):
+    one, two = (load_model(llama_dir, c)[0] for c in (adapter, f'{adapter}, {adapter}'))
+    assert len(two.peft_config) == 1
+    change = lambda m: logits(m) - logits(load_model(llama_dir)[0])
+    assert not torch.allclose(change(one), change(two), atol=1e-3)
+    merged = load_model(llama_dir, adapter)[0].merge_and_unload()
+    again = M.PeftModel.from_pretrained(merged, adapter)
+    assert torch.allclose(logits(two), logits(again), atol=1e-5)
+    with pytest.raises(UserError, match='use --bits 16'): load_model(llama_dir, f'{adapter},{adapter}', bits=4)
+
+def test_an_adapter_of_another_shape_is_refused(llama_dir, adapter, tmp_path):
+    config = M.AutoModelForCausalLM.from_pretrained(llama_dir).config
+    config.hidden_size, config.head_dim = 32, 8
+    M.AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path/'other')
+    shutil.copy(llama_dir/'tokenizer.json', tmp_path/'other')
+    shutil.copy(llama_dir/'tokenizer_config.json', tmp_path/'other')
+    with pytest.raises(UserError, match=f'does not fit .*other; it is one for {llama_dir}'): load_model(tmp_path/'other', adapter)
+
+def test_another_base_of_the_same_shape_is_said(llama_dir, adapter, tmp_path, caplog):
+    shutil.copytree(llama_dir, tmp_path/'namesake')
+    load_model(tmp_path/'namesake', adapter)
+    assert 'was trained on' in caplog.text
+
+def test_no_adapter_there(llama_dir, tmp_path):
+    with pytest.raises(UserError, match='not an adapter folder'): load_model(llama_dir, tmp_path)
