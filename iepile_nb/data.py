@@ -13,7 +13,6 @@ __all__ = ['BAD_SCHEMA', 'IMPORTERS', 'CJK', 'CJK_FONTS', 'KINDS', 'STOP_WORDS',
 # %% ../nbs/02_data.ipynb #b63f0d77
 import argparse, copy, json, math, re, statistics, unicodedata, zlib
 from collections import Counter, deque
-from contextlib import contextmanager
 from html import escape
 from importlib import resources
 from itertools import chain, islice
@@ -624,14 +623,11 @@ def label_counts(
 CJK_FONTS = ('Noto Sans CJK SC', 'Noto Sans CJK JP', 'Noto Serif CJK SC', 'Noto Serif CJK JP', 'PingFang SC', 'Microsoft YaHei',
              'SimHei', 'WenQuanYi Zen Hei')
 
-@contextmanager
 def readable_fonts():
-    "Within this, plots show Chinese if the system has a font for it."
+    "Let plots show Chinese, from now on, if the system has a font for it."
     from matplotlib import font_manager, rcParams
-    have, before = {f.name for f in font_manager.fontManager.ttflist}, rcParams['font.family']
-    rcParams['font.family'] = ['DejaVu Sans', *(f for f in CJK_FONTS if f in have)]
-    try: yield
-    finally: rcParams['font.family'] = before # `rc_context` would also undo what Jupyter sets when the first figure is made
+    have = {f.name for f in font_manager.fontManager.ttflist}
+    rcParams['font.family'] = unique([*rcParams['font.family'], 'DejaVu Sans', *(f for f in CJK_FONTS if f in have)])
 
 # %% ../nbs/02_data.ipynb #6d6d62f4
 def plot_counts(
@@ -643,11 +639,11 @@ def plot_counts(
     "Bars for the labels, the most frequent first; texts without any are grey."
     from matplotlib import pyplot as plt
     rows = counts.most_common(top)[::-1]
-    with readable_fonts():
-        ax = ax or plt.subplots(figsize=(6, .3 * len(rows) + .8))[1]
-        ax.barh([k or '(nothing)' for k, _ in rows], [v for _, v in rows], color=['#4c72b0' if k else '#aaa' for k, _ in rows])
-        ax.set(xlabel='annotations', title=title)
-        ax.xaxis.get_major_locator().set_params(integer=True)
+    readable_fonts()
+    ax = ax or plt.subplots(figsize=(6, .3 * len(rows) + .8))[1]
+    ax.barh([k or '(nothing)' for k, _ in rows], [v for _, v in rows], color=['#4c72b0' if k else '#aaa' for k, _ in rows])
+    ax.set(xlabel='annotations', title=title)
+    ax.xaxis.get_major_locator().set_params(integer=True)
     ax.spines[['top', 'right']].set_visible(False)
     return ax
 
