@@ -57,7 +57,8 @@ def _object_lines(d):
     told = {l: _described(l, v) for l, v in d.items()}
     about = {l: a for l, (a, _) in told.items()}
     about |= {(l, p): a for l, (_, parts) in told.items() for p, a in parts.items()}
-    return [list(d), list(d), {l: list(parts) for l, (_, parts) in told.items()}], {k: a for k, a in about.items() if a}
+    return [list(d), list(d), {l: list(parts) for l, (_, parts) in told.items()}], {k: a for k,
+            a in about.items() if a}
 
 # %% ../nbs/02_data.ipynb #30481e20
 def _theme_lines(d, theme):
@@ -105,7 +106,7 @@ def read_schema(
     if not schema.labels: raise located(path, msg=f'no labels for task {task}; {_where(task)}')
     return schema
 
-# %% ../nbs/02_data.ipynb #cd580a53
+# %% ../nbs/02_data.ipynb #2a3467de
 BAD_SCHEMA = ('a schema file has three JSON lines: a list of types, a list of names, an object {type: [parts]}; '
               'or one JSON list of labels; or one object {label: description}')
 
@@ -117,7 +118,8 @@ def _all_strings(schema):
 def _where(task):
     "Which line of a schema file holds the labels of a task."
     if task.schema(['a_b_c'], [], {}).labels: return 'it reads the list on line 1'
-    return 'it reads the list on line 2' if task.schema([], ['a'], {}).labels else 'it reads the object on line 3'
+    return 'it reads the list on line 2' if task.schema([], ['a'],
+                                                        {}).labels else 'it reads the object on line 3'
 
 # %% ../nbs/02_data.ipynb #92d7f933
 def check_record(
@@ -135,7 +137,7 @@ def check_record(
     for item in record[task.key]:
         if problem := _check_item(item, task): return problem
 
-# %% ../nbs/02_data.ipynb #0eb454af
+# %% ../nbs/02_data.ipynb #4bf9380e
 def _check_item(item, task):
     "What is wrong with one annotation."
     if not isinstance(item, dict): return f"an item of '{task.key}' is not an object"
@@ -145,7 +147,8 @@ def _check_item(item, task):
     args = item.get('arguments') or []
     if not isinstance(args, list): return "'arguments' should be a list"
     for a in args:
-        if not (isinstance(a, dict) and isinstance(a.get('role'), str) and isinstance(a.get('argument') or '', str)):
+        if not (isinstance(a, dict) and isinstance(a.get('role'), str) and isinstance(a.get('argument') or '',
+                str)):
             return "an item of 'arguments' needs 'role' and 'argument', both strings"
 
 # %% ../nbs/02_data.ipynb #fd5701ac
@@ -166,7 +169,7 @@ def importer(form: str) -> Callable:
 
 # %% ../nbs/02_data.ipynb #e1988188
 def numbered_records(
-    path: str | Path,                # file or folder; for `hf` a name or a loaded dataset, for `iepile` also a hub name
+    path: str | Path,                # file or folder; `hf`: a name or a loaded dataset; `iepile`: also a hub name
     task: Task,
     annotated: bool = True,          # must every record have its annotation?
     form: str = 'records',           # the format, a key of `IMPORTERS`
@@ -179,12 +182,14 @@ def numbered_records(
         if theme and record.get('cate', theme) != theme: continue
         if problem := check_record(record, task, annotated): bad(located(path, n, problem), record)
         else: yield n, record; found += 1; used += bool(record.get(task.key))
-    if annotated and found and not used: log.warning('%s: none of %d records has any %s', path, found, task.key)
-    if not found and bad is fail: raise located(path, msg=f"no records{f' of theme {theme}' * bool(theme)} in it; the format is {form}")
+    if annotated and found and not used:
+        log.warning('%s: none of %d records has any %s', path, found, task.key)
+    if not found and bad is fail:
+        raise located(path, msg=f"no records{f' of theme {theme}' * bool(theme)} in it; the format is {form}")
 
-# %% ../nbs/02_data.ipynb #d18921f6
+# %% ../nbs/02_data.ipynb #327c9d9c
 def read_records(
-    path: str | Path,                # file or folder; for `hf` a name or a loaded dataset, for `iepile` also a hub name
+    path: str | Path,                # file or folder; `hf`: a name or a loaded dataset; `iepile`: also a hub name
     task: str | Task = 'NER',
     annotated: bool = True,          # must every record have its annotation?
     limit: int | None = None,        # stop after so many records
@@ -216,7 +221,8 @@ def infer_schema(
             own = parts.setdefault(label, set())
             own.update(p for o in items for p, _ in task.mentions((label, *o)) if p and p not in task.names)
     labels = sorted(l for l in parts if l)
-    if not labels: raise UserError(f'no schema can be inferred: the records have no labels for {task}; give --schema_path')
+    if not labels:
+        raise UserError(f'no schema can be inferred: the records have no labels for {task}; give --schema_path')
     return task.schema(labels, labels, {l: sorted(parts[l]) for l in labels}, triples)
 
 # %% ../nbs/02_data.ipynb #7b218e5c
@@ -234,7 +240,8 @@ def build_each(path, items, build, bad):
 def _stretch(text, label, pieces):
     "What stands at the offsets of a mention; pieces that are apart are joined by a blank."
     for a, b in pieces:
-        if not 0 <= a < b <= len(text): raise UserError(f"'{label}' at {a}-{b} lies outside the text of {len(text)} characters")
+        if not 0 <= a < b <= len(text):
+            raise UserError(f"'{label}' at {a}-{b} lies outside the text of {len(text)} characters")
     if not isinstance(label, str): raise UserError(f'{label!r} is not the name of a label')
     if found := ' '.join(text[a:b].strip() for a, b in pieces).strip(): return found
     raise UserError(f"'{label}' at {pieces[0][0]} marks nothing but blanks")
@@ -264,11 +271,13 @@ def _doccano(o):
     if marks is None: return {'text': text}
     spans = {}
     for i, m in enumerate(marks):
-        i, *m = (m.get('id', i), m['start_offset'], m['end_offset'], m['label']) if isinstance(m, dict) else (i, *m)
+        i, *m = (m.get('id', i), m['start_offset'], m['end_offset'], m['label']) if isinstance(m,
+                dict) else (i, *m)
         if i in spans: raise UserError(f'two marks have the id {i}')
         start, end, label = m
         spans[i] = label, [(start, end)]
-    record = from_spans(text, spans, [(r['from_id'], r['to_id'], r['type']) for r in o.get('relations') or ()])
+    record = from_spans(text, spans,
+                        [(r['from_id'], r['to_id'], r['type']) for r in o.get('relations') or ()])
     return record if 'relations' in o else {k: record[k] for k in ('text', 'entity')}
 
 # %% ../nbs/02_data.ipynb #f7159651
@@ -319,7 +328,8 @@ def _brat_mark(rest, text):
     label, _, offsets = where.partition(' ')
     pieces = [tuple(map(int, p.split())) for p in offsets.split(';')]
     there = _stretch(text, label, pieces)
-    if says and says.split() != there.split(): raise UserError(f"the mark says '{says}' where the text has '{there}'")
+    if says and says.split() != there.split():
+        raise UserError(f"the mark says '{says}' where the text has '{there}'")
     return label, pieces
 
 # %% ../nbs/02_data.ipynb #bc5ccb69
@@ -332,7 +342,8 @@ def _brat_lines(ann, text):
             if i[:1] == 'T': marks[i] = _brat_mark(rest, text)
             elif i[:1] == 'R': links.append(_brat_link(rest))
             elif i[:1] == 'E': events[i] = [part.split(':', 1) for part in rest.split()]
-            elif i.strip() and i[0] not in 'AMN#*': raise UserError(f"'{i}' is no kind of line that brat writes")
+            elif i.strip() and i[0] not in 'AMN#*':
+                raise UserError(f"'{i}' is no kind of line that brat writes")
         except UserError as e: raise located(ann.name, n, str(e)) from None
         except ValueError: raise located(ann.name, n, f"not of the expected form: '{line.strip()}'") from None
     return marks, links, events
@@ -360,12 +371,13 @@ def _brat(txt):
     record = from_spans(text, {i: m for i, m in marks.items() if i not in triggers or i in linked}, links)
     return record | {'event': [_brat_event(e, events, marks, text) for e in events.values()]}
 
-# %% ../nbs/02_data.ipynb #f9df6064
+# %% ../nbs/02_data.ipynb #6b8f0fe7
 def read_brat(path, task, bad=fail):
     "A folder of brat's text and `.ann` files, or one of them."
     path = Path(path)
     files = sorted(path.rglob('*.txt')) if path.is_dir() else [path.with_suffix('.txt')]
-    if not all(f.is_file() for f in files): raise located(files[0], msg='no such file; brat keeps a .txt beside each .ann')
+    if not all(f.is_file() for f in files):
+        raise located(files[0], msg='no such file; brat keeps a .txt beside each .ann')
     for ann in sorted(path.rglob('*.ann')):
         if not ann.with_suffix('.txt').is_file(): bad(located(ann, msg='no .txt file beside it'))
     yield from build_each(path, ((f.name, f) for f in files), _brat, bad)
@@ -425,15 +437,17 @@ def from_tokens(
     spans = {i: (l, [(places[a][0], places[b-1][1])]) for i, (a, b, l) in enumerate(bio_spans(tags))}
     return {k: from_spans(text, spans)[k] for k in ('text', 'entity')}
 
-# %% ../nbs/02_data.ipynb #bae9569a
+# %% ../nbs/02_data.ipynb #1c0e4e31
 def _columns(lines):
     "A record of the lines of one sentence."
     tokens, tags = [], []
     for n, raw in lines:
         line = _decode(raw).strip('\r\n')
         cols = line.split('\t') if '\t' in line else line.split()
-        if cols[0] == '-DOCSTART-' or line.startswith('# ') and (' = ' in line or '-' not in cols[-1] != 'O'): continue
-        if len(cols) < 2: raise UserError(f"line {n}: a token and its tag are expected, and there is only '{line}'")
+        if cols[0] == '-DOCSTART-' or line.startswith('# ') and (' = ' in line or '-' not in cols[-1] != 'O'):
+            continue
+        if len(cols) < 2:
+            raise UserError(f"line {n}: a token and its tag are expected, and there is only '{line}'")
         tokens.append(cols[0])
         tags.append(cols[-1].strip())
     return from_tokens(tokens, tags) if tokens else None
@@ -494,11 +508,12 @@ def _walk(dataset, name):
     try: yield from enumerate(dataset, 1)
     except Exception as e: raise hub_error(name, 'its next rows', e) from None
 
-# %% ../nbs/02_data.ipynb #02a342d6
+# %% ../nbs/02_data.ipynb #57173585
 def read_hf(path, task, bad=fail):
     "A Hugging Face dataset with `tokens` and `ner_tags` (or `tags`, `labels`)."
     dataset = _hf_dataset(path)
-    name, columns = path if isinstance(path, str | Path) else 'the dataset', dataset.column_names or list(dataset.features or ())
+    name = path if isinstance(path, str | Path) else 'the dataset'
+    columns = dataset.column_names or list(dataset.features or ())
     column = next((c for c in ('ner_tags', 'tags', 'labels', 'ner') if c in columns), None)
     if not column or 'tokens' not in columns:
         raise located(name, msg=f"no columns 'tokens' and 'ner_tags'; there is {', '.join(columns)}")
@@ -522,18 +537,21 @@ def read_instructie(path, task, bad=fail):
 
 IMPORTERS['instructie'] = read_instructie
 
-# %% ../nbs/02_data.ipynb #f0ee0d67
+# %% ../nbs/02_data.ipynb #beb1b55b
 def _answers(row, task):
     "What a row says: its text, the labels it asks, and what it found, as annotations."
-    if 'output' not in row: raise UserError("no 'output'; this is a test-format file, which holds questions only")
+    if 'output' not in row:
+        raise UserError("no 'output'; this is a test-format file, which holds questions only")
     _, questions, text = read_instruction(row['instruction'], task)
     answer, why = parse_answer(row['output'])
     if answer is None: raise UserError(f'the output is no answer: {why}')
-    asked, items = {task.answer_key(q): q for q in questions}, list(task.parse(answer, lambda msg: fail(UserError(msg))))
-    if strange := [l for l, *_ in items if l not in asked]: raise UserError(f"the output answers '{strange[0]}', which was not asked")
+    asked, items = {task.answer_key(q): q for q in questions}, list(task.parse(answer,
+            lambda msg: fail(UserError(msg))))
+    if strange := [l for l, *_ in items if l not in asked]:
+        raise UserError(f"the output answers '{strange[0]}', which was not asked")
     return text, {q.label for q in questions}, [task.annotation(asked[item[0]], item) for item in items]
 
-# %% ../nbs/02_data.ipynb #beb1b55b
+# %% ../nbs/02_data.ipynb #06a87ef7
 def gather(
     rows: Iterable[tuple[int, dict]],    # numbered rows of one task
     task: Task,
@@ -553,7 +571,9 @@ def gather(
         while n - open_[oldest := next(iter(open_))][1] > window:
             closed.add(hash(oldest))
             yield open_[oldest][0], open_.pop(oldest)[3]
-    if again: log.warning('%s: %d rows came more than %d rows after the last of their text and are records of their own', path, again, window)
+    if again:
+        log.warning('%s: %d rows came more than %d rows after the last of their text and are records of their own',
+                    path, again, window)
     for first, _, _, record in open_.values(): yield first, record
 
 # %% ../nbs/02_data.ipynb #9ffd94c4
@@ -566,10 +586,12 @@ def _hub_rows(name):
     except Exception as e: raise hub_error(name, url, e) from None
     yield from _walk(dataset, url)
 
+# %% ../nbs/02_data.ipynb #6fa39b63
 def read_iepile(path, task, bad=fail):
     "IEPile's train.json or dev.json: a local file, or streamed from the hub."
     local, others = Path(path).exists(), Counter()
-    if not local and not re.fullmatch(r'[\w.-]+/[\w.-]+(/[\w./-]+)?', str(path)): raise located(path, msg='no such file; check the path')
+    if not local and not re.fullmatch(r'[\w.-]+/[\w.-]+(/[\w./-]+)?', str(path)):
+        raise located(path, msg='no such file; check the path')
     def mine():
         for n, row in read_jsonl(path, bad) if local else _hub_rows(str(path)):
             name = str(row.get('task', task.name))
@@ -577,7 +599,9 @@ def read_iepile(path, task, bad=fail):
             elif name in TASKS: others[name] += 1
             else: bad(located(path, n, f"'{name}' is no task; there are {', '.join(TASKS)}"), row)
     yield from gather(mine(), task, path, bad, math.inf if local else 50_000)
-    if others: log.info('%s: rows of other tasks are left out: %s', path, ', '.join(f'{k} {v}' for k, v in others.items()))
+    if others:
+        log.info('%s: rows of other tasks are left out: %s', path,
+                 ', '.join(f'{k} {v}' for k, v in others.items()))
 
 IMPORTERS['iepile'] = read_iepile
 
@@ -588,7 +612,8 @@ class Table(list):
         super().__init__(rows)
         self.title = title
 
-    def _cells(self): return [list(self[0]), *([str(v) for v in r.values()] for r in self)] if self else [['nothing']]
+    def _cells(self): return [list(self[0]),
+                              *([str(v) for v in r.values()] for r in self)] if self else [['nothing']]
 
     def __str__(self):
         wide = lambda s: sum(2 if unicodedata.east_asian_width(c) in 'WF' else 1 for c in s)
@@ -619,7 +644,7 @@ def label_counts(
         if not gold: counts[''] += 1
     return counts
 
-# %% ../nbs/02_data.ipynb #90114280
+# %% ../nbs/02_data.ipynb #6d6d62f4
 CJK_FONTS = ('Noto Sans CJK SC', 'Noto Sans CJK JP', 'Noto Serif CJK SC', 'Noto Serif CJK JP', 'PingFang SC', 'Microsoft YaHei',
              'SimHei', 'WenQuanYi Zen Hei')
 
@@ -627,9 +652,10 @@ def readable_fonts():
     "Let plots show Chinese, from now on, if the system has a font for it."
     from matplotlib import font_manager, rcParams
     have = {f.name for f in font_manager.fontManager.ttflist}
-    rcParams['font.family'] = unique([*rcParams['font.family'], 'DejaVu Sans', *(f for f in CJK_FONTS if f in have)])
+    rcParams['font.family'] = unique([*rcParams['font.family'], 'DejaVu Sans',
+                                      *(f for f in CJK_FONTS if f in have)])
 
-# %% ../nbs/02_data.ipynb #6d6d62f4
+# %% ../nbs/02_data.ipynb #33919fda
 def plot_counts(
     counts: Counter,    # from `label_counts`
     title: str = '',
@@ -641,7 +667,8 @@ def plot_counts(
     rows = counts.most_common(top)[::-1]
     readable_fonts()
     ax = ax or plt.subplots(figsize=(6, .3 * len(rows) + .8))[1]
-    ax.barh([k or '(nothing)' for k, _ in rows], [v for _, v in rows], color=['#4c72b0' if k else '#aaa' for k, _ in rows])
+    ax.barh([k or '(nothing)' for k, _ in rows], [v for _, v in rows],
+            color=['#4c72b0' if k else '#aaa' for k, _ in rows])
     ax.set(xlabel='annotations', title=title)
     ax.xaxis.get_major_locator().set_params(integer=True)
     ax.spines[['top', 'right']].set_visible(False)
@@ -661,18 +688,20 @@ class Stats(dict):
     def plot(self):
         "Labels by frequency, and how long the texts are."
         from matplotlib import pyplot as plt
-        fig, (a, b) = plt.subplots(1, 2, figsize=(10, max(2.6, .3 * min(20, len(self.counts)) + .8)), layout='constrained')
+        fig, (a, b) = plt.subplots(1, 2, figsize=(10, max(2.6, .3 * min(20, len(self.counts)) + .8)),
+                                   layout='constrained')
         plot_counts(self.counts, ax=a)
         b.hist(self.lengths, bins=30, color='#4c72b0')
         b.set(xlabel='characters', ylabel='texts')
         b.spines[['top', 'right']].set_visible(False)
         return fig
 
-# %% ../nbs/02_data.ipynb #28c65688
+# %% ../nbs/02_data.ipynb #fda539d5
 def _asked(record, gold, task, schema, k):
     "Rows of a record when every label is asked: with something to find, and without."
     if not schema: return 0, 0
-    questions = sorted(describe(task.questions(record, gold, schema, AskAll()), schema)) # training asks in this order
+    questions = sorted(describe(task.questions(record, gold, schema, AskAll()),
+                                schema)) # training asks in this order
     batches = task.batches(questions, k)
     hits = sum(any(task.asked(q, gold.get(q.label, [])) for q in b) for b in batches)
     return hits, len(batches) - hits
@@ -681,10 +710,11 @@ def _per(a, b): return round(a / b, 2) if b else 0
 
 def _absent(record, gold, task):
     "The annotated strings that the text does not contain."
-    said = {s for l, items in gold.items() for o in items for _, s in task.mentions((l, *o)) if s not in ('', NAN)}
+    said = {s for l, items in gold.items() for o in items for _,
+            s in task.mentions((l, *o)) if s not in ('', NAN)}
     return sum(s not in record['text'] for s in said)
 
-# %% ../nbs/02_data.ipynb #fda539d5
+# %% ../nbs/02_data.ipynb #0010f8ae
 def stats(
     records: Iterable[dict],
     task: str | Task,
@@ -701,10 +731,12 @@ def stats(
         a, b = _asked(r, gold, task, schema, split_num or task.split_num)
         hits, misses = hits + a, misses + b
     numbers = _numbers(counts, lengths, absent, schema)
-    if schema: numbers |= dict(rows=hits + misses, rows_with_an_answer=hits, pure_negatives=misses, pure_negatives_for_one_answer=_per(misses, hits))
+    if schema:
+        numbers |= dict(rows=hits + misses, rows_with_an_answer=hits, pure_negatives=misses,
+                        pure_negatives_for_one_answer=_per(misses, hits))
     return Stats(counts, lengths, **numbers)
 
-# %% ../nbs/02_data.ipynb #72b78295
+# %% ../nbs/02_data.ipynb #c0e3a82c
 def _numbers(counts, lengths, absent, schema):
     "The figures of `Stats` that need no rows."
     n, mentions = len(lengths), sum(v for l, v in counts.items() if l)
@@ -712,7 +744,8 @@ def _numbers(counts, lengths, absent, schema):
     return dict(records=n, without_any_annotation=counts[''], share_without=_per(counts[''], n), annotations=mentions,
                 annotations_per_record=_per(mentions, n), labels_used=len([l for l in counts if l]),
                 labels_in_the_schema=len(schema.labels) if schema else '-', strings_that_the_text_lacks=absent,
-                median_length=int(statistics.median(long)), length_of_95_percent=long[int(.95 * (len(long) - 1))], longest=long[-1])
+                median_length=int(statistics.median(long)), longest=long[-1],
+                length_of_95_percent=long[int(.95 * (len(long) - 1))])
 
 # %% ../nbs/02_data.ipynb #ba5807ad
 class Problem(NamedTuple):
@@ -724,8 +757,9 @@ class Problem(NamedTuple):
     fix: str         # what mending does: dropped, repaired, or nothing
 
 KINDS = {
-    'unreadable': 'the record cannot be used as it is', 'label': 'not in the schema', 'part': 'a role or attribute not in the schema',
-    'empty': 'a mention without a character', 'blanks': 'blanks around a mention', 'spelling': 'the text spells a mention otherwise',
+    'unreadable': 'the record cannot be used as it is', 'label': 'not in the schema',
+    'part': 'a role or attribute not in the schema', 'empty': 'a mention without a character',
+    'blanks': 'blanks around a mention', 'spelling': 'the text spells a mention otherwise',
     'absent': 'a mention that the text does not contain', 'repeated': 'the same annotation twice in a record',
     'duplicate': 'the same record twice', 'conflict': 'the same text with other annotations'}
 
@@ -750,7 +784,8 @@ class Report:
 
     def summary(self):
         kinds = Counter((p.kind, p.fix) for p in self.problems)
-        return Table([{'problem': k, 'meaning': KINDS.get(k, ''), 'fix': f, 'found': n} for (k, f), n in kinds.most_common()], str(self))
+        return Table([{'problem': k, 'meaning': KINDS.get(k, ''), 'fix': f, 'found': n} for (k, f),
+                      n in kinds.most_common()], str(self))
 
     def __str__(self): return f'{self.path}: {self.n} records, {len(self.problems)} problems, {self.kept} records kept'
     def __repr__(self): return str(self.summary())
@@ -765,7 +800,8 @@ def _strings_of(item, where):
 
 def _loose(s):
     "A string without case, width and blanks, and where each character stood."
-    pairs = [(f, i) for i, c in enumerate(s) for f in unicodedata.normalize('NFKC', c).casefold() if not f.isspace()]
+    pairs = [(f, i) for i,
+             c in enumerate(s) for f in unicodedata.normalize('NFKC', c).casefold() if not f.isspace()]
     return ''.join(f for f, _ in pairs), [i for _, i in pairs]
 
 def _spelt(text, s):
@@ -774,7 +810,7 @@ def _spelt(text, s):
     at = plain.find(wanted) if wanted else -1
     return None if at < 0 else text[places[at]:places[at + len(wanted) - 1] + 1]
 
-# %% ../nbs/02_data.ipynb #30542bf8
+# %% ../nbs/02_data.ipynb #14ca3540
 def _mend_strings(item, where, text, line, report):
     "Check the strings of an annotation; blanks and spelling are mended in place. Is a string missing that must be there?"
     missing = False
@@ -782,30 +818,39 @@ def _mend_strings(item, where, text, line, report):
         s = holder.get(key) or ''
         if s == NAN or not s and key in ('event_trigger', 'argument'): continue
         if s != s.strip():
-            report.add(line, 'blanks', name, f"'{s}' has blanks at its ends; they are no part of a mention", 'repaired')
+            report.add(line, 'blanks', name, f"'{s}' has blanks at its ends; they are no part of a mention",
+                       'repaired')
             holder[key] = s = s.strip()
-        if not s: report.add(line, 'empty', name, 'an empty mention; name one or leave the annotation out', 'dropped'); missing = True
+        if not s:
+            report.add(line, 'empty', name, 'an empty mention; name one or leave the annotation out',
+                       'dropped')
+            missing = True
         elif s not in text and (found := _spelt(text, s)):
-            report.add(line, 'spelling', name, f"the text has '{found}', not '{s}'; write it as the text does", 'repaired')
+            report.add(line, 'spelling', name,
+                       f"the text has '{found}', not '{s}'; write it as the text does", 'repaired')
             holder[key] = found
         elif s not in text:
-            report.add(line, 'absent', name, f"the text does not contain '{s}'; a model cannot copy it", 'nothing')
+            report.add(line, 'absent', name, f"the text does not contain '{s}'; a model cannot copy it",
+                       'nothing')
     return missing
 
-# %% ../nbs/02_data.ipynb #14ca3540
+# %% ../nbs/02_data.ipynb #1c8c9448
 def _mend_labels(item, where, task, schema, line, report):
     "Check label and parts of an annotation against the schema. Is it to be dropped?"
     (label, (found, *_)), = task.gold({task.key: [item]}, schema).items()
     if label not in schema.labels:
-        return report.add(line, 'label', where, f"the schema has no label '{label}'; add it there or leave it out", 'dropped') or True
+        report.add(line, 'label', where, f"the schema has no label '{label}'; add it there or leave it out", 'dropped')
+        return True
     parts = {p for p, _ in task.mentions((label, *found)) if p and p not in task.names}
     strange = parts - set(schema.parts.get(label, parts))
     for p in sorted(strange):
-        report.add(line, 'part', where, f"the schema has no '{p}' for '{label}'; add it there or leave it out", 'dropped')
-    if strange and 'arguments' in item: item['arguments'] = [a for a in item['arguments'] if a['role'] not in strange]
+        report.add(line, 'part', where,
+                   f"the schema has no '{p}' for '{label}'; add it there or leave it out", 'dropped')
+    if strange and 'arguments' in item:
+        item['arguments'] = [a for a in item['arguments'] if a['role'] not in strange]
     return bool(strange) and 'arguments' not in item
 
-# %% ../nbs/02_data.ipynb #fdee3346
+# %% ../nbs/02_data.ipynb #b9259439
 def mended_record(
     record: dict,
     task: Task,
@@ -818,7 +863,9 @@ def mended_record(
     for i, item in enumerate(record.get(task.key) or []):
         where = f'{task.key}[{i}]'
         key = tuple(item.get(k) for k in task.dedup)
-        if key and key in seen: report.add(line, 'repeated', where, 'the same annotation stands in the record already', 'dropped'); continue
+        if key and key in seen:
+            report.add(line, 'repeated', where, 'the same annotation stands in the record already', 'dropped')
+            continue
         seen.add(key)
         if _mend_strings(item, where, record['text'], line, report): continue
         if schema and _mend_labels(item, where, task, schema, line, report): continue
@@ -832,8 +879,11 @@ def _repeats(record, task, line, seen, report):
     marks = text_id(encode(sorted(map(encode, record.get(task.key) or []))))
     first, known = seen.setdefault(text_id(record['text']), (line, marks))
     if first == line: return False
-    if known == marks: report.drop(line, 'duplicate', 'text', f'the same record stands at {first}', record); return True
-    report.add(line, 'conflict', task.key, f'the text at {first} has other annotations; keep the right ones', 'nothing')
+    if known == marks:
+        report.drop(line, 'duplicate', 'text', f'the same record stands at {first}', record)
+        return True
+    report.add(line, 'conflict', task.key, f'the text at {first} has other annotations; keep the right ones',
+               'nothing')
 
 def mended(
     path: str | Path,
@@ -864,9 +914,11 @@ def check(
     return report
 
 # %% ../nbs/02_data.ipynb #edbc4aef
-STOP_WORDS = set('a an the of to in on at by for from with as and or but not no nor so if than then that this these those it its '
-                 'is are was were be been being am do does did have has had i you he she we they me him her us them my your his '
-                 'our their there here who what which when where how all any both each such very can will would should could may might must'.split())
+STOP_WORDS = set("""
+a an the of to in on at by for from with as and or but not no nor so if than then that this these
+those it its is are was were be been being am do does did have has had i you he she we they me him
+her us them my your his our their there here who what which when where how all any both each such
+very can will would should could may might must""".split())
 
 def poor(
     record: dict,
@@ -876,15 +928,18 @@ def poor(
     text = record['text']
     if len(text) < 5 and not record.get(task.key): return 'shorter than 5 characters and without a label'
     signs = [c for c in text if not c.isspace()]
-    if sum(not c.isalpha() for c in signs) > .8 * len(signs): return 'more than 80% of the characters are no letters'
+    if sum(not c.isalpha() for c in signs) > .8 * len(signs):
+        return 'more than 80% of the characters are no letters'
     words = re.findall(r"[^\W\d_]+", text.lower())
-    if sum(w in STOP_WORDS for w in words) > .8 * len(words): return 'more than 80% of the words are stop words'
+    if sum(w in STOP_WORDS for w in words) > .8 * len(words):
+        return 'more than 80% of the words are stop words'
     return ''
 
 # %% ../nbs/02_data.ipynb #96dfb3ba
 KINDS['poor'] = "removed by the paper's rules"
 
-def cleaned(path: str | Path, task: Task, report: Report, annotated: bool = True, form: str = 'records') -> Iterator[dict]:
+def cleaned(path: str | Path, task: Task, report: Report, annotated: bool = True,
+            form: str = 'records') -> Iterator[dict]:
     "The records of a file that are worth keeping; the others go to the report."
     seen = {}
     for line, record in numbered_records(path, task, annotated, form, bad=report.bad):
@@ -913,7 +968,8 @@ def leak(
 ) -> Table:          # the best match of each text in each earlier split
     "Texts and near-texts that two splits share."
     from datasketch import MinHash, MinHashLSH
-    index = MinHashLSH(threshold=threshold, num_perm=128, weights=(.1, .9)) # rather too many suggestions than too few
+    index = MinHashLSH(threshold=threshold, num_perm=128,
+                       weights=(.1, .9)) # rather too many suggestions than too few
     texts, found = {}, []
     for name, records in splits.items():
         for n, r in progress(records, f'leak: {name}'):
@@ -924,7 +980,7 @@ def leak(
             index.insert((name, n), sign, check_duplication=False)
     return Table(found, f'{len(found)} texts are shared')
 
-# %% ../nbs/02_data.ipynb #c2c88beb
+# %% ../nbs/02_data.ipynb #de997ed4
 def _matches(name, n, text, own, near, threshold):
     "The best match of a text in every other split, of those that are near."
     best = {}
@@ -932,16 +988,18 @@ def _matches(name, n, text, own, near, threshold):
         alike = 1. if other == text else jaccard(own, pieces(other))
         if split != name and alike >= max(threshold, best.get(split, {'alike': 0})['alike']):
             best[split] = {'text of': f'{name}:{n}', 'also in': f'{split}:{line}', 'alike': round(alike, 2),
-                           'equal': 'yes' if other == text else '', 'id': text_id(text)[:8], 'text': text if len(text) <= 60 else text[:59] + '…'}
+                           'equal': 'yes' if other == text else '', 'id': text_id(text)[:8],
+                           'text': text if len(text) <= 60 else text[:59] + '…'}
     return list(best.values())
 
-# %% ../nbs/02_data.ipynb #0605df43
+# %% ../nbs/02_data.ipynb #542776c0
 def leak_counts(
     found: Table,  # from `leak`
 ) -> Table:        # by pair of splits
-    "How many records of a split have their text in another, how many different texts are equal, and how many records are only near."
+    "Records of a split whose text is in another: all, different texts that are equal, records that are only near."
     by_pair = {}
-    for r in found: by_pair.setdefault((r['text of'].rpartition(':')[0], r['also in'].rpartition(':')[0]), []).append(r)
+    for r in found:
+        by_pair.setdefault((r['text of'].rpartition(':')[0], r['also in'].rpartition(':')[0]), []).append(r)
     return Table({'texts of': a, 'are in': b, 'records': len(rs), 'equal texts': len({r['id'] for r in rs if r['equal']}),
                   'near': sum(not r['equal'] for r in rs)} for (a, b), rs in by_pair.items())
 
@@ -959,18 +1017,18 @@ def plot_corpus(sets: list[dict] | None = None):
     "The training sets by labels and size, and by domain."
     from matplotlib import pyplot as plt
     sets = sets or corpus()
-    fig, (a, b) = plt.subplots(1, 2, figsize=(11, 4.6), layout='constrained')
-    for task, colour in COLOURS.items():
-        own = [r for r in sets if r['task'] == task and r['train']]
-        a.scatter([r['labels'] for r in own], [r['train'] for r in own], color=colour, label=task)
-        for r in own: a.annotate(r['dataset'], (r['labels'], r['train']), fontsize=7, xytext=(3, 3), textcoords='offset points')
-    a.set(xscale='log', yscale='log', xlabel='labels', ylabel='training texts', title='English sets')
-    a.legend(frameon=False, loc='lower right')
+    fig, (a, b) = plt.subplots(1, 2, figsize=(11, 5.4), layout='constrained')
+    known = sorted((r for r in sets if r['train']), key=lambda r: r['train'])
+    bars = a.barh([f"{r['dataset']} ({r['task']})" for r in known], [r['train'] for r in known],
+                  color=[COLOURS[r['task']] for r in known])
+    a.bar_label(bars, [r['labels'] for r in known], padding=3, fontsize=8)
+    a.set(xscale='log', xlabel='training texts', title='English sets, with their numbers of labels')
+    a.tick_params(axis='y', labelsize=8)
     _plot_domains(sets, b)
     for ax in (a, b): ax.spines[['top', 'right']].set_visible(False)
     return fig
 
-# %% ../nbs/02_data.ipynb #b587f239
+# %% ../nbs/02_data.ipynb #6ab90b72
 def _plot_domains(sets, ax):
     "How many sets there are of each domain, by task; the Chinese ones are hatched."
     domains = [d for d, _ in Counter(r['domain'] for r in sets).most_common()][::-1]
@@ -978,7 +1036,8 @@ def _plot_domains(sets, ax):
     for task, colour in COLOURS.items():
         for language, hatch in (('en', ''), ('zh', '///')):
             n = Counter(r['domain'] for r in sets if (r['task'], r['language']) == (task, language))
-            ax.barh(domains, [n[d] for d in domains], left=[left[d] for d in domains], color=colour, hatch=hatch, edgecolor='white')
+            ax.barh(domains, [n[d] for d in domains], left=[left[d] for d in domains], color=colour,
+                    hatch=hatch, edgecolor='white')
             left += n
     ax.set(xlabel='training sets', title='Domains (hatched: Chinese)')
     ax.xaxis.get_major_locator().set_params(integer=True)
@@ -995,11 +1054,13 @@ def _parser():
     a('--from', dest='form', default='records', choices=list(IMPORTERS), help='their format (%(default)s)')
     a('--task', default='NER', type=str.upper, choices=list(TASKS), help='default %(default)s')
     a('--schema_path', help='the labels (check, stats); auto = what the records use')
-    a('--split', default='train', choices=['train', 'test'], help='test: annotations may be missing (%(default)s)')
+    a('--split', default='train', choices=['train', 'test'],
+      help='test: annotations may be missing (%(default)s)')
     a('--fix', action='store_true', help='check: write what can be used to --tgt_path')
     a('--tgt_path', help='check --fix, clean: the good records; what was dropped goes to a file beside it; stats: a picture')
     a('--split_num', type=int, help='stats: labels asked at a time')
-    a('--threshold', type=float, default=.8, help='leak: overlap from which texts are near, 0 to 1 (%(default)s)')
+    a('--threshold', type=float, default=.8,
+      help='leak: overlap from which texts are near, 0 to 1 (%(default)s)')
     a('--limit', type=int, help='stats, leak: only the first N records of a file')
     return p
 
@@ -1008,17 +1069,18 @@ def _raw_lines(path, lines):
     "Some lines of a file as text, by number; bytes that are no UTF-8 are escaped."
     if not lines or not Path(path).is_file(): return {}
     with open(path, 'rb') as f:
-        return {n: l.decode('utf-8', 'backslashreplace').rstrip('\r\n') for n, l in enumerate(f, 1) if n in lines}
+        return {n: l.decode('utf-8', 'backslashreplace').rstrip('\r\n') for n,
+                l in enumerate(f, 1) if n in lines}
 
 def _side_file(report, tgt):
     "Write what was dropped beside the target; its name."
     side = Path(tgt).with_suffix('.dropped.jsonl')
     raw = _raw_lines(report.path, {d['line'] for d in report.dropped if d['raw'] is None})
-    rows = [d | {'raw': d['raw'] if isinstance(d['raw'], dict) else str(d['raw'] or raw.get(d['line'], ''))} for d in report.dropped]
-    write_jsonl(side, rows)
+    as_read = lambda d: d['raw'] if isinstance(d['raw'], dict) else str(d['raw'] or raw.get(d['line'], ''))
+    write_jsonl(side, [d | {'raw': as_read(d)} for d in report.dropped])
     return side
 
-# %% ../nbs/02_data.ipynb #22f0ec98
+# %% ../nbs/02_data.ipynb #d5922c83
 def _write_kept(o, report, records, suffix):
     "Write the records that are kept, and beside them those that are not."
     tgt = o.tgt_path or Path(report.path).with_suffix(suffix)
@@ -1035,15 +1097,17 @@ def _check(o, task, schema):
     deque(records, maxlen=0)
     for p in report.problems: print(f"{path}:{p.line}: {p.kind}: {p.key + ': ' if p.key else ''}{p.problem}")
     print(report.summary())
-    if report.problems: raise UserError(f'{path}: {len(report.problems)} problems; --fix mends or drops what it can')
+    if report.problems:
+        raise UserError(f'{path}: {len(report.problems)} problems; --fix mends or drops what it can')
 
 def _clean(o, task, schema):
     report = Report(o.src_path[0])
     _write_kept(o, report, cleaned(report.path, task, report, o.split == 'train', o.form), '.clean.json')
 
-# %% ../nbs/02_data.ipynb #d5922c83
+# %% ../nbs/02_data.ipynb #534874b7
 def _stats(o, task, schema):
-    found = stats(read_records(o.src_path[0], task, o.split == 'train', o.limit, o.form), task, schema, o.split_num)
+    found = stats(read_records(o.src_path[0], task, o.split == 'train', o.limit, o.form), task, schema,
+                  o.split_num)
     print(found)
     print(Table({'label': l or '(nothing)', 'annotations': n} for l, n in found.counts.most_common()))
     if o.tgt_path: found.plot().savefig(o.tgt_path, dpi=150)
@@ -1055,14 +1119,16 @@ def _leak(o, task, schema):
     print(found)
     print(leak_counts(found))
 
-# %% ../nbs/02_data.ipynb #0357271b
+# %% ../nbs/02_data.ipynb #d3131d7f
 @command
 def main(argv):
     "Look at annotated records."
     o = _parser().parse_args(argv)
     task = get_task(o.task)
-    if o.what != 'leak' and len(o.src_path) > 1: raise UserError(f'{o.what} takes one file; only leak compares several')
-    records = lambda: (r for _, r in numbered_records(o.src_path[0], task, form=o.form, bad=lambda e, raw=None: None))
+    if o.what != 'leak' and len(o.src_path) > 1:
+        raise UserError(f'{o.what} takes one file; only leak compares several')
+    records = lambda: (r for _,
+                       r in numbered_records(o.src_path[0], task, form=o.form, bad=lambda e, raw=None: None))
     schema = None
     if o.what in ('check', 'stats') and o.schema_path:
         if o.schema_path == 'auto': schema = infer_schema(records(), task)
