@@ -36,9 +36,11 @@ class Rows:
 
     def instructions(self, record: dict, gold: dict, draw) -> Iterator[tuple[list, str]]:
         "The batches of a record, each with its line up to the end of the instruction."
-        end = f'], {in_line(chr(34) + "input" + chr(34))}: {in_line(encode(record["text"]))}}}"'
-        for batch in self.task.batches(self.task.questions(record, gold, self.schema, draw), self.split_num):
-            yield batch, f'{self.start}{", ".join([code(self.task, q)[1].item for q in batch])}{end}'
+        end = f', {in_line(chr(34) + "input" + chr(34))}: {in_line(encode(record["text"]))}}}"'
+        questions = describe(self.task.questions(record, gold, self.schema, draw), self.schema)
+        for batch in self.task.batches(questions, self.split_num):
+            left, right = brackets(self.task, batch)
+            yield batch, f'{self.start}{left}{", ".join([code(self.task, q)[1].item for q in batch])}{right}{end}'
 
     def train(self, record: dict, draw) -> Iterator[str]:
         "The training lines of a record; `draw` decides what is asked, see `Sampler`."
@@ -102,7 +104,7 @@ def row_counts(
     counts = {'rows': 0, 'pure negatives': 0}
     for r in rows:
         counts['rows'] += 1
-        counts['pure negatives'] += not any(json.loads(r['output']).values())
+        counts['pure negatives'] += not any(orjson.loads(r['output']).values())
     return counts
 
 # %% ../nbs/04_convert.ipynb #e9dc5f0d
@@ -112,9 +114,12 @@ def _parser():
         epilog='example: iepile_convert --src_path data/NER/sample.json --tgt_path outputs/NER/train.json '
                '--schema_path data/NER/schema.json --language zh --task NER --split_num 6 --random_sort --split train')
     a = p.add_argument
-    a('--src_path', default='data/NER/sample.json', help='annotated records, one JSON object a line (%(default)s)')
+    a('--src_path', default='data/NER/sample.json', help='annotated records, one JSON object a line; or see --from (%(default)s)')
     a('--tgt_path', default='data/NER/processed.json', help='where the rows go; folders are made (%(default)s)')
-    a('--schema_path', default='data/NER/schema.json', help='the labels: three JSON lines, or a JSON list (%(default)s)')
+    a('--schema_path', default='data/NER/schema.json', help='the labels: three JSON lines, a list, {label: description}; '
+                                                          'auto = what the records use (%(default)s)')
+    a('--from', dest='form', default='records', choices=list(IMPORTERS), help='format of --src_path (%(default)s)')
+    a('--theme', default='', help='InstructIE: the labels and records of this theme only')
     a('--task', default='NER', type=str.upper, choices=list(TASKS), help='default %(default)s')
     a('--language', default='zh', choices=LANGUAGES, help='of the instruction sentence (%(default)s)')
     a('--split', default='train', choices=['train', 'test'], help='rows with answers, or rows to predict (%(default)s)')
@@ -131,8 +136,9 @@ def _parser():
 
 # %% ../nbs/04_convert.ipynb #e6ce8e68
 def source_of(path: str | Path) -> str:
-    "The name of the dataset a file belongs to: its folder's, as in IEPile."
-    return Path(path).absolute().parent.name
+    "The name of the dataset a file belongs to: its folder's, as in IEPile; a folder's or hub dataset's own."
+    p = Path(path)
+    return p.absolute().parent.name if p.is_file() else p.name
 
 # %% ../nbs/04_convert.ipynb #f0dc1cb5
 def _negatives(o, task, schema, source):
@@ -144,14 +150,20 @@ def _negatives(o, task, schema, source):
     return HardNegatives.build(names(task, schema))
 
 # %% ../nbs/04_convert.ipynb #77110692
+def _schema(o, task, records):
+    "The schema that the arguments name; `records()` reads the records once more where they are needed."
+    if o.schema_path == 'auto': return infer_schema(records(), task)
+    return read_schema(o.schema_path, task, spo_triples(records()) if task.name == 'SPO' else (), o.theme)
+
+# %% ../nbs/04_convert.ipynb #c054d375
 @command
 def main(argv):
     "Convert a file of records."
     o = _parser().parse_args(argv)
     task, source = get_task(o.task), o.source or source_of(o.src_path)
     annotated = o.split == 'train'
-    read = lambda: read_records(o.src_path, task, annotated, o.limit)
-    schema = read_schema(o.schema_path, task, triples=spo_triples(read()) if task.name == 'SPO' else ())
+    read = lambda: read_records(o.src_path, task, annotated, o.limit, o.form, o.theme)
+    schema = _schema(o, task, read)
     n = [0]
     def counted():
         for n[0], r in enumerate(read(), 1): yield r

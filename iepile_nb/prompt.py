@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['LLAMA2', 'START', 'END', 'TEMPLATES', 'Token', 'Template', 'chat_template', 'get_template', 'control_tokens',
-           'encode_text', 'encode_prompt', 'eos_id', 'Encoded', 'shorten_text', 'fit_prompt', 'encode_row',
+           'encode_text', 'encode_prompt', 'eos_id', 'row_query', 'Encoded', 'shorten_text', 'fit_prompt', 'encode_row',
            'tokens_html', 'collate']
 
 # %% ../nbs/05_prompt.ipynb #81c4f50c
@@ -139,6 +139,15 @@ def eos_id(
     eos = template.eos or tokenizer.eos_token
     if eos is None: raise UserError('the tokenizer has no end-of-sequence token; choose another --template')
     return tokenizer.convert_tokens_to_ids(eos)
+
+# %% ../nbs/05_prompt.ipynb #a4a4c6e1
+def row_query(
+    row: dict, # with the key instruction, and perhaps input
+) -> str:
+    "What a row asks; `UserError` if it asks nothing."
+    query, more = row.get('instruction'), row.get('input')
+    if not isinstance(query, str) or not query.strip(): raise UserError("no key 'instruction' with a text")
+    return f'{query}\n{more}' if isinstance(more, str) and more else query
 
 # %% ../nbs/05_prompt.ipynb #b54d37c1
 class Encoded(NamedTuple):

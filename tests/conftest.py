@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-os.environ.setdefault('HF_HUB_OFFLINE', '1') # tests load nothing from a hub
+os.environ.setdefault('HF_HUB_OFFLINE', '1')  # tests load nothing from a hub
+os.environ.setdefault('OMP_NUM_THREADS', '1') # threads of small models only wait for each other
 
 ROOT = Path(__file__).parent.parent
 SHARED = Path(os.environ.get('IEPILE_SHARED', ROOT.parent/'shared'))
@@ -48,17 +49,44 @@ def tokenizer():
     return PreTrainedTokenizerFast(tokenizer_object=bpe, bos_token='<s>', eos_token='</s>', pad_token='<pad>')
 
 
-@pytest.fixture(scope='session')
-def llama_dir(tokenizer, tmp_path_factory):
-    "A folder with a random Llama of 2 layers of 64 and its tokenizer."
+def random_llama(tokenizer, spread=.2):
+    "A Llama of 2 layers of 64 whose random weights are large enough for lively answers."
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
-    torch.set_num_threads(2)
     torch.manual_seed(0)
-    config = LlamaConfig(vocab_size=len(tokenizer), hidden_size=64, intermediate_size=128, num_hidden_layers=2,
-                         num_attention_heads=4, max_position_embeddings=2048, tie_word_embeddings=True,
-                         bos_token_id=0, eos_token_id=1, pad_token_id=2)
-    folder = tmp_path_factory.mktemp('models') / 'llama'
-    LlamaForCausalLM(config).save_pretrained(folder)
+    return LlamaForCausalLM(LlamaConfig(
+        vocab_size=len(tokenizer), hidden_size=64, intermediate_size=128, num_hidden_layers=2, num_attention_heads=4,
+        max_position_embeddings=2048, initializer_range=spread, bos_token_id=0, eos_token_id=1, pad_token_id=2))
+
+
+@pytest.fixture(scope='session')
+def llama_dir(tokenizer, tmp_path_factory):
+    "A folder with a small random Llama and its tokenizer."
+    folder = tmp_path_factory.mktemp('models')/'llama'
+    random_llama(tokenizer).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+PARROT = {'{"instruction": "say", "schema": ["a"], "input": "%s"}' % (c * n): '{"a": ["%s}{"]}' % (c * (9 - n))
+          for n, c in enumerate('xyz甲乙', 1)}
+
+
+@pytest.fixture(scope='session')
+def parrot_dir(tokenizer, tmp_path_factory):
+    "A small Llama that has learned the questions and answers of PARROT by heart, and to talk on after each."
+    import torch
+    from iepile_nb.prompt import TEMPLATES, collate, encode_row
+    model = random_llama(tokenizer, .05)
+    rows = [encode_row(tokenizer, TEMPLATES['alpaca'], q, a + ' Hope {"that": "helps"}') for q, a in PARROT.items()]
+    batch, opt = collate(rows, tokenizer.pad_token_id), torch.optim.AdamW(model.parameters(), lr=5e-3)
+    for _ in range(300):
+        loss = model(**batch).loss
+        loss.backward()
+        opt.step()
+        opt.zero_grad()
+        if loss < .02: break
+    folder = tmp_path_factory.mktemp('models')/'parrot'
+    model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder

@@ -1,18 +1,14 @@
 "Scoring: parity with the original, its defects, and what must hold for any answer."
 import json
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings, strategies as st
 
 from iepile_nb.convert import convert
 from iepile_nb.core import UserError, write_jsonl
-from iepile_nb.evaluate import CHECKS, evaluate, main, why
+from iepile_nb.evaluate import CHECKS, _parser, evaluate, main, why
 from iepile_nb.tasks import TASKS, Schema, encode, output, read_instruction
 
-SHARED = Path(__file__).parents[2]/'shared'
-needs_shared = pytest.mark.skipif(not (SHARED/'spec/golden_scores.json').exists(),
-                                  reason='no ../shared: the original\'s scores and the files it scored are not here')
 EVENTS = Schema(['e', 'f'], {'e': ['who', 'where', 'when'], 'f': ['what']})
 SCHEMAS = {'NER': Schema(['a', 'b', 'c']), 'EET': Schema(['e', 'f']), 'EE': EVENTS, 'EEA': EVENTS, 'RE': Schema(['r', 's', 't']),
            'SPO': Schema(['A_r_B', 'A_r_C', 'C_s_A'], {'A_r_B': ['A', 'r', 'B'], 'A_r_C': ['A', 'r', 'C'], 'C_s_A': ['C', 's', 'A']}),
@@ -44,24 +40,22 @@ def event(kind='e', trigger='裁员', **args):
 
 # the original's scores ------------------------------------------------------------------------------------------
 
-@needs_shared
-def test_original_scores_to_the_digit():
-    golden = json.loads((SHARED/'spec/golden_scores.json').read_text(encoding='utf-8'))
+def test_original_scores_to_the_digit(shared):
+    golden = json.loads((shared/'spec/golden_scores.json').read_text(encoding='utf-8'))
     assert len(golden) == 14
     for case, expected in golden.items():
         name, mode = case.split('|')
-        path = SHARED/'data/predictions'/name
+        path = shared/'data/predictions'/name
         got = evaluate(path, name.split('_')[0], 'original', mode, 'source')
         assert dict(got) == expected and list(got) == list(expected), case
         assert evaluate(path, rules='original', match_mode=mode)['total'] == expected['total'], case
 
 
-@needs_shared
-@pytest.mark.parametrize('path', sorted((SHARED/'data/predictions').glob('*.json')), ids=lambda p: p.stem)
-def test_default_rules_and_why_on_real_predictions(path):
-    result = evaluate(path, sort_by='source')
-    assert len(result) == 3 and 60 < min(v for k, v in result['total'].items() if k.endswith('f1')) < 100
-    assert all(f.count <= f.of and f.advice for f in why(path))
+def test_default_rules_and_why_on_real_predictions(shared):
+    for path in (shared/'data/predictions').glob('*.json'):
+        result = evaluate(path, sort_by='source')
+        assert len(result) == 3 and 60 < min(v for k, v in result['total'].items() if k.endswith('f1')) < 100
+        assert all(f.count <= f.of and f.advice for f in why(path))
 
 
 @pytest.mark.parametrize('task', ['KG', 'SPO', 'EET'])
@@ -334,6 +328,13 @@ def test_command(tmp_path, capsys, caplog):
     assert main([str(path), '--limit', '1', '--output', str(tmp_path/'o.json')]) == 0
     assert json.loads((tmp_path/'o.json').read_text(encoding='utf-8'))['total']['n'] == 1
     assert main([str(path), '--why']) == 0 and 'lines that cannot be scored: 1 of 3' in capsys.readouterr().out
+
+
+def test_the_example_of_the_help_runs(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    write_jsonl('results/out.json', answered('NER', [{'text': 'X', 'entity': []}]))
+    example = _parser().epilog.removeprefix('example: iepile_eval ').split()
+    assert main(example) == 0 and (tmp_path/'results/output_msg/out.json').exists()
 
 
 def test_bad_files_get_one_line(tmp_path, capsys):

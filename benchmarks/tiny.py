@@ -1,0 +1,114 @@
+"""How good the embedded model is: on domains it was trained on, on two it never saw, and after LoRA on those.
+
+    python benchmarks/tiny.py           # about an hour on 2 cores
+    python benchmarks/tiny.py --quick
+
+Every text is fresh (other seeds than training), decoding is greedy and free, everything is asked as `iepile_convert
+--split test` asks it. `unseen` counts only items with a name of the half that training never drew from; `renamed` asks
+by label names that training never used; `valid` is the share of answers that are plain JSON with exactly the asked keys.
+"""
+import json
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+from common import arguments, write
+from iepile_nb.convert import convert
+from iepile_nb.core import log, record_rng, write_jsonl
+from iepile_nb.course import LEARN, Job, read_job, test_rows, train_rows
+from iepile_nb.evaluate import Counts, evaluate, match
+from iepile_nb.infer import predict
+from iepile_nb.model import load_model
+from iepile_nb.tasks import get_task, read_instruction
+from iepile_nb.tiny import (dataset, domain_names, domain_schema, is_train_value, other_names, renamed_record, renamed_schema)
+from iepile_nb.train import train
+
+TASKS, LANGUAGES, SEED = ('NER', 'RE', 'EE'), ('en', 'zh'), 20261
+
+
+def job(language, domains, task, n, seed, rename=False):
+    "A dataset of `n` fresh test texts; with other label names if asked."
+    records, schema = dataset(language, domains, task, n, seed, 'test'), domain_schema(language, domains, task)
+    if rename:
+        names = other_names(language, domains, record_rng(seed, language), share=1., pool='unseen')
+        full = [{'entity': [], 'relation': [], 'event': [], **r} for r in records]
+        records, schema = [renamed_record(r, names) for r in full], renamed_schema(schema, names)
+    return Job(get_task(task), language, '+'.join([domains] if isinstance(domains, str) else domains), schema, [], records)
+
+
+def valid(row):
+    "Is the answer plain JSON with exactly the asked keys, in their order?"
+    task, questions, _ = read_instruction(row['instruction'], get_task(row['task']))
+    try: return list(json.loads(row['output'])) == [task.answer_key(q) for q in questions]
+    except (ValueError, TypeError): return False
+
+
+def strings(x): return [x] if isinstance(x, str) else [s for y in x for s in strings(y)]
+
+
+def unseen_f1(result):
+    "F1 of the items that hold a name which training never drew."
+    new = lambda items: [i for i in items if not all(is_train_value(s) for s in strings(i[1:]))]
+    return sum((match(new(t.found), new(t.gold)) for t in result.texts), Counts()).f1
+
+
+def cell(name, jobs, model):
+    "The rows of the result for one task and language."
+    rows = [r for j in jobs for r in predict(test_rows(j), *model, batch_size=64, max_new_tokens=384)]
+    result = evaluate(rows)
+    keys = {'f1': 'f1', 'event_f1': 'trigger_f1', 'argument_f1': 'argument_f1'}
+    out = [(f'{name}.{keys[k]}', v, 'F1') for k, v in result['total'].items() if k in keys]
+    out += [(f'{name}.unseen_f1', unseen_f1(result), 'F1'), (f'{name}.valid', 100 * sum(map(valid, rows)) / len(rows), '% of answers')]
+    for r in out: print(*r, flush=True)
+    return out
+
+
+def adapter(language, folder):
+    "One adapter for a language: 400 rows a task from the demo's training texts; its seconds."
+    root = Path(__file__).parent.parent
+    rows = []
+    for task in TASKS:
+        mine = train_rows(read_job(root/'data/demo'/language/task, task, language))
+        record_rng(SEED, language, task).shuffle(mine)
+        rows += mine[:400]
+    record_rng(SEED, language).shuffle(rows)
+    write_jsonl(folder/f'{language}.json', rows)
+    start = time.monotonic()
+    train(model_name_or_path='tiny', train_file=folder/f'{language}.json', output_dir=folder/language, **LEARN)
+    return time.monotonic() - start
+
+
+def throughput(bits, limit):
+    "Rows per second on the demo's test rows."
+    model = load_model('tiny', bits=bits)
+    rows = test_rows(read_job(Path(__file__).parent.parent/'data/demo/en/NER', 'NER', 'en', limit))
+    start = time.monotonic()
+    n = len(list(predict(rows, *model, batch_size=64)))
+    return n / (time.monotonic() - start)
+
+
+def main():
+    o = arguments(__doc__).parse_args()
+    torch.set_num_threads(2)
+    n, rows, base = 40 if o.quick else 300, [], load_model('tiny')
+    held = lambda l: tuple(domain_names(l, heldout=True))
+    for l in LANGUAGES:
+        for t in TASKS:
+            seen = domain_names(l)
+            rows += cell(f'base_seen.{t}.{l}', [job(l, d, t, n // len(seen), SEED) for d in seen], base)
+            rows += cell(f'base_renamed.{t}.{l}', [job(l, d, t, n // len(seen), SEED, rename=True) for d in seen], base)
+            rows += cell(f'base_heldout.{t}.{l}', [job(l, held(l), t, n, SEED + 1)], base)
+    with tempfile.TemporaryDirectory() as tmp:
+        for l in LANGUAGES:
+            rows.append((f'lora_seconds.{l}', adapter(l, Path(tmp)), 's'))
+            tuned = load_model('tiny', str(Path(tmp)/l))
+            for t in TASKS: rows += cell(f'lora_heldout.{t}.{l}', [job(l, held(l), t, n, SEED + 1)], tuned)
+    value = dict((r[0], r[1]) for r in rows)
+    names = [k.removeprefix('lora_') for k in value if k.startswith('lora_heldout') and k.endswith('f1') and 'unseen' not in k]
+    rows.append(('lora_gain', sum(value[f'lora_{k}'] - value[f'base_{k}'] for k in names) / len(names), 'F1 points'))
+    rows += [(f'throughput_{b}bit', throughput(b, 20 if o.quick else 100), 'rows/s') for b in (16, 4)]
+    write('tiny', rows)
+
+
+if __name__ == '__main__': main()

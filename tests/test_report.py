@@ -1,0 +1,152 @@
+"Spans, colours and the page: right places, nothing unescaped, readable in a browser."
+import json, os, re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from iepile_nb.convert import convert
+from iepile_nb.evaluate import evaluate
+from iepile_nb.report import demo_report, example_html, f1_rows, f1_table, html_report, pick_examples, show_relations
+from iepile_nb.tasks import TASKS, Schema, Span, find_spans, highlight, output, read_instruction
+
+CHROMIUM = '/usr/bin/chromium'
+EVIL = '<script>alert("x")</script>&\'"'
+
+
+class Marks(HTMLParser):
+    "The text of highlighted HTML, and for each character the names of the spans around it."
+    def __init__(self, html):
+        super().__init__()
+        self.text, self.around, self.open, self.tag = '', [], [], 0
+        self.feed(html)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        if tag == 'mark': self.open.append(attrs['title'])
+        if tag == 'span': self.tag += 1
+        assert tag in ('div', 'mark', 'span')
+
+    def handle_endtag(self, tag):
+        if tag == 'mark': self.open.pop()
+        if tag == 'span': self.tag -= 1
+
+    def handle_data(self, data):
+        if self.tag: return
+        self.text += data
+        self.around += [sorted(set(self.open))] * len(data)
+
+
+def spans_of(text, cuts):
+    return [Span(f'L{i}{EVIL}', min(a, b), max(a, b), text[min(a, b):max(a, b)]) for i, (a, b) in enumerate(cuts) if a != b]
+
+
+@settings(max_examples=200, deadline=None)
+@given(text=st.text(st.sampled_from('ab 中😀é<&>"\n'), min_size=1, max_size=25), data=st.data())
+def test_highlight_covers_exactly_the_spans(text, data):
+    place = st.integers(0, len(text))
+    spans = spans_of(text, data.draw(st.lists(st.tuples(place, place), max_size=6)))
+    marks = Marks(highlight(text, spans))
+    assert marks.text == text
+    assert marks.around == [sorted(s.label for s in spans if s.start <= i < s.end) for i in range(len(text))]
+
+
+@given(before=st.text(max_size=6), found=st.text(min_size=1, max_size=4), after=st.text(max_size=6))
+def test_spans_are_code_points(before, found, after):
+    text = before + found + after
+    span, = find_spans(TASKS['NER'], {'x': [found]}, text)
+    assert text[span.start:span.end] == span.text == found
+
+
+def test_spans_of_every_task():
+    text = '😀公司 X 于 Odda 裁员, BUS 和 US'
+    event = {'e': [{'trigger': '裁员', 'arguments': {'who': ['X', '公司'], 'where': 'NAN', 'when': 'never'}}]}
+    cases = {'NER': ({'c': ['公司', 'Mars']}, [('公司', '')]), 'RE': ({'r': [{'subject': 'X', 'object': 'Odda'}]}, [('X', 'subject'), ('Odda', 'object')]),
+             'SPO': ({'r': [{'head': 'US', 'tail': 'X'}]}, [('X', 'object'), ('US', 'subject')]),
+             'EE': (event, [('公司', 'who'), ('X', 'who'), ('裁员', 'trigger')]), 'EET': ({'e': ['裁员']}, [('裁员', 'trigger')]),
+             'EEA': ({'e': [{'where': 'Odda'}]}, [('Odda', 'where')]), 'KG': ({'c': {'公司': {'place': 'Odda'}}}, [('公司', ''), ('Odda', 'place')])}
+    for name, (answer, expected) in cases.items():
+        spans = find_spans(TASKS[name], answer, text)
+        assert [(s.text, s.part) for s in spans] == expected, name
+        assert all(text[s.start:s.end] == s.text for s in spans)
+    assert text[find_spans(TASKS['NER'], {'c': ['US']}, text)[0].start - 1] == ' ' # the word, not the end of BUS
+
+
+def test_the_first_span_of_a_label_names_it():
+    html = highlight('a b', [Span('e', 0, 1, 'a', 'who'), Span('e', 2, 3, 'b', 'where')])
+    assert re.findall(r'left:.35em">(.*?)<', html) == ['e · who', 'where']
+    with_labels = [re.findall(r'hsl\((\S+)', highlight('a', [Span(l, 0, 1, 'a')], ['d', 'e']))[0] for l in 'de']
+    assert len(set(with_labels)) == 2
+
+
+# a whole report -------------------------------------------------------------------------------------------------
+
+def results(evil=''):
+    "A run with English and Chinese, NER and EE; texts, labels and answers may be hostile."
+    res = {'title': f'Run{evil}', 'about': f'About{evil}', 'scores': [], 'examples': [], 'losses': [{'step': i, 'loss': 3 / i} for i in range(1, 30)],
+           'settings': {f'model{evil}': f'm{evil}'}, 'seconds': {'train': 1.5}, 'environment': {'python': '3', 'gpu': None}}
+    kind = f'城市{evil}'
+    for language, text in (('en', f'Ann went to Oslo {evil}'), ('zh', f'安妮去了奥斯陆和罗马{evil}')):
+        names = [n for n in ('Oslo', '奥斯陆', '罗马') if n in text]
+        record = {'text': text, 'entity': [{'entity': n, 'entity_type': kind} for n in names],
+                  'event': [{'event_type': f'trip{evil}', 'event_trigger': 'went', 'arguments': [{'role': f'to{evil}', 'argument': names[0]}]}]}
+        for task, schema in (('NER', Schema([kind, 'river'])), ('EE', Schema([f'trip{evil}'], {f'trip{evil}': [f'to{evil}', 'by']}))):
+            rows = list(convert([record], schema, task, language, 'test', split_num=1))
+            right = [output(TASKS[task], read_instruction(r['instruction'])[1], TASKS[task].gold(record), text) for r in rows]
+            before = evaluate([{**r, 'output': f'none {evil}'} for r in rows])
+            after = evaluate([{**r, 'output': o.replace('罗马', f'巴黎{EVIL[:8]}')} for r, o in zip(rows, right)])
+            res['scores'].append({'language': language, 'task': task, 'before': before['total'], 'after': after['total']})
+            res['examples'] += pick_examples(before, after, language)
+    return res
+
+
+def test_report_stands_alone_and_escapes(tmp_path):
+    page = demo_report(results(EVIL), tmp_path/'deep'/'r.html').read_text(encoding='utf-8')
+    assert '<script' not in page and page.count('&lt;script&gt;') > 20
+    assert not re.search(r'(?:src|href)="(?!#)|@import|url\((?!#)', page)
+    assert page.count('<svg') == 2 and 'prefers-color-scheme' in page and 'currentColor' in page
+    assert '奥斯陆' in page and 'not in the text: 巴黎' in page and '1 right, 1 wrong, 1 missed' in page and 'cannot be read' in page
+
+
+def test_results_survive_json(tmp_path):
+    res = results()
+    again = json.loads(json.dumps(res, ensure_ascii=False))
+    pages = [demo_report(r, tmp_path/f'{i}.html').read_text(encoding='utf-8') for i, r in enumerate((res, again))]
+    assert pages[0] == pages[1]
+    assert demo_report({'scores': res['scores']}, tmp_path/'s.html').exists()
+
+
+def test_tables_and_examples():
+    res = results()
+    assert [r[1] for r in f1_rows(res['scores'])] == ['NER', 'EE event', 'EE argument'] * 2
+    assert '| en       | EE argument | 1     | 0.0       | 100.0    | +100.0 |' in f1_table(res['scores'])
+    assert show_relations(TASKS['RE'], [('r', EVIL, 'b')]).count('<') == show_relations(TASKS['RE'], [('r', 'a', 'b')]).count('<')
+    assert 'lang="zh"' in example_html(res['examples'][-1])
+    rows = [{**r, 'output': '{}'} for i in range(10) for r in convert([{'text': f'{i}', 'entity': [{'entity': f'{i}', 'entity_type': 'a'}]}],
+                                                                      Schema(['a']), split='test')]
+    result = evaluate(rows)
+    assert [e['text'] for e in pick_examples(result, result, 'zh', 4)] == ['0', '2', '5', '7'] and len(pick_examples(result, result, 'zh', 99)) == 10
+    assert '<h1>a&lt;b</h1>' in html_report('a<b', [('h', '')])
+
+
+@pytest.mark.skipif(not os.path.exists(CHROMIUM), reason=f'no {CHROMIUM}: the page is not looked at in a browser')
+def test_report_in_a_browser(tmp_path):
+    sync = pytest.importorskip('playwright.sync_api', reason='playwright is not installed')
+    path = demo_report(results(EVIL), tmp_path/'r.html')
+    with sync.sync_playwright() as p:
+        browser = p.chromium.launch(executable_path=CHROMIUM, args=['--no-sandbox', '--disable-gpu'])
+        seen, background = [], {}
+        for scheme in ('light', 'dark'):
+            page = browser.new_page(viewport={'width': 400, 'height': 800}, color_scheme=scheme)
+            page.on('request', lambda r: seen.append(r.url))
+            page.on('console', lambda m: seen.append(m.text))
+            page.on('dialog', lambda d: seen.append('dialog'))
+            page.goto(Path(path).as_uri())
+            background[scheme] = page.evaluate('getComputedStyle(document.body).backgroundColor')
+            assert page.evaluate('document.documentElement.scrollWidth') <= 400
+            assert page.locator('mark').count() > 8 and page.locator('svg').first.bounding_box()['width'] > 300
+        browser.close()
+    assert seen == [Path(path).as_uri()] * 2 and background['light'] != background['dark']

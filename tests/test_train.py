@@ -1,0 +1,312 @@
+"Training: what is accepted, what is refused, what is saved, and that a run goes on where it was."
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+from conftest import PARROT, ROOT
+from test_infer import ORIGINAL
+
+import iepile_nb.train as T
+from iepile_nb.core import UserError, write_jsonl
+from iepile_nb.infer import predict
+from iepile_nb.model import load_model
+from iepile_nb.prompt import get_template
+from iepile_nb.train import *
+from iepile_nb.train import main
+
+QUICK = dict(disable_tqdm=True, template='alpaca', per_device_train_batch_size=2, max_steps=2)
+
+
+@pytest.fixture
+def train_file(tmp_path):
+    write_jsonl(tmp_path/'train.json', [{'task': 'NER', 'source': 's', 'instruction': q, 'output': a} for q, a in list(PARROT.items()) * 4])
+    return tmp_path/'train.json'
+
+@pytest.fixture
+def test_format(tmp_path):
+    write_jsonl(tmp_path/'test.json', [{'id': 'i', 'task': 'NER', 'source': 's', 'instruction': q, 'label': '[]'} for q in PARROT])
+    return tmp_path/'test.json'
+
+@pytest.fixture
+def run(llama_dir, train_file, tmp_path):
+    "Train a little, in `tmp_path`/out."
+    def go(**kw): return train(**{**QUICK, 'model_name_or_path': str(llama_dir), 'train_file': train_file, 'output_dir': str(tmp_path/'out'), **kw})
+    go.out = tmp_path/'out'
+    return go
+
+def losses(result): return {e['step']: e['loss'] for e in result['log'] if 'loss' in e}
+
+def command(*args, **kw):
+    return main([x for a in args for x in str(a).split()] + [x for k, v in kw.items() for x in (f'--{k}', str(v))])
+
+
+# Rows
+
+def test_a_test_file_is_named_as_such(run, test_format, train_file):
+    for kw in (dict(train_file=test_format), dict(valid_file=test_format)):
+        with pytest.raises(UserError, match=r"test.json:1: this is a test-format file \(it has no 'output'\); convert it with --split train"): run(**kw)
+    assert not run.out.exists()
+
+BAD = {'missing': (None, 'no such file'), 'empty': ('', 'the file is empty'), 'blank': ('\n\n', 'the file is empty'),
+       'broken': ('{"instruction": "q", "output": "a"}\n\n{"instruction"\n', ':3: broken JSON'), 'not UTF-8': (b'{"output": "\xff"}', 'not UTF-8'),
+       'no text': ('{"instruction": "q", "output": {"a": []}}', ":1: 'output' should be a string"),
+       'no question': ('{"instruction": "", "output": "a"}', "no row is left"), 'no answer': ('{"instruction": "q", "output": " "}', 'no row is left')}
+
+@pytest.mark.parametrize('name', BAD)
+def test_bad_rows(name, llama_dir, tmp_path, capsys):
+    content, says = BAD[name]
+    if content is not None: (tmp_path/'in.json').write_bytes(content if isinstance(content, bytes) else content.encode())
+    assert command(model_name_or_path=llama_dir, train_file=tmp_path/'in.json', output_dir=tmp_path/'out') == 1
+    err = [l for l in capsys.readouterr().err.splitlines() if l.startswith('error')]
+    assert len(err) == 1 and says in err[0] and not (tmp_path/'out/adapter_config.json').exists()
+
+def test_other_forms_of_files(run, train_file, tmp_path):
+    rows = [json.loads(l) for l in train_file.read_text().splitlines()]
+    (tmp_path/'array.json').write_text('\ufeff' + json.dumps(rows), encoding='utf-8')
+    assert run(train_file=tmp_path/'array.json')['rows'] == len(rows)
+
+def test_held_out_rows():
+    rows = [{'n': i} for i in range(20000)]
+    for n, held in ((None, 1000), (30, 30), (5000, 2000)): assert [len(x) for x in hold_out(rows, n)] == [20000 - held, held]
+    a, b = hold_out(rows)
+    assert sorted(r['n'] for r in a + b) == list(range(20000)) and hold_out(rows) == (a, b) != hold_out(rows, seed=1)
+    assert [len(x) for x in hold_out(rows[:1])] == [1, 0] and [len(x) for x in hold_out(rows[:2], 1000)] == [1, 1]
+
+def test_rows_are_counted(tokenizer, caplog):
+    rows = [{'instruction': json.dumps({'instruction': 'i', 'schema': ['a'], 'input': 'x. ' * n}), 'output': '{}'} for n in (1, 300)]
+    rows += [{'instruction': 'q', 'output': ''}, {'instruction': json.dumps({'instruction': 'i', 'schema': ['a'] * 500, 'input': 'x'}), 'output': '{}'}]
+    with caplog.at_level('INFO', 'iepile_nb'): out = encode_rows(rows, tokenizer, get_template('alpaca', tokenizer), cutoff_len=200)
+    assert len(out) == 2 and '2 rows; 1 were shortened' in caplog.text and '2 rows were left out; the first is row 3' in caplog.text
+
+
+# The command
+
+DOCUMENTED = ('--do_train --do_eval --overwrite_output_dir --stage sft --model_name llama --template llama2 --per_device_train_batch_size 2 '
+    '--per_device_eval_batch_size 2 --gradient_accumulation_steps 4 --preprocessing_num_workers 16 --num_train_epochs 3 --learning_rate 5e-5 '
+    '--max_grad_norm 0.5 --optim adamw_torch --max_source_length 400 --cutoff_len 700 --max_target_length 300 --evaluation_strategy epoch '
+    '--save_strategy epoch --save_total_limit 10 --lora_r 16 --lora_alpha 32 --lora_dropout 0.05 --bf16')
+
+def test_the_documented_line(llama_dir, train_file, tmp_path):
+    out = tmp_path/'a/b/lora'
+    assert command(DOCUMENTED, model_name_or_path=llama_dir, train_file=train_file, valid_file=train_file, output_dir=out) == 0
+    config = json.loads((out/'adapter_config.json').read_text())
+    assert (config['r'], config['lora_alpha'], config['lora_dropout'], config['task_type']) == (16, 32, .05, 'CAUSAL_LM')
+    names = {p.name for p in out.iterdir()}
+    assert {'adapter_model.safetensors', 'tokenizer.json', 'tokenizer_config.json', 'train_log.json', 'trainer_state.json'} <= names
+    assert len(list(out.glob('checkpoint-*'))) == 3
+    log = json.loads((out/'train_log.json').read_text())
+    assert log['rows'] == 20 and sum('eval_loss' in e for e in log['log']) == 4 and log['environment']['torch']
+    load_model(llama_dir, out)
+
+@pytest.mark.parametrize('name', [f for f in ORIGINAL if f not in ('input_file', 'output_file')])
+def test_every_flag_of_the_original_is_known(name, llama_dir):
+    value = {'optim': 'adamw_torch', 'finetuning_type': 'lora', 'report_to': 'none', 'stage': 'sft', 'lora_target_modules': "['q_proj']",
+             'bits': '4', 'model_name': 'llama3', 'template': 'llama2'}.get(name, '1')
+    assert parse(['--train_file', 'a', '--output_dir', 'b', f'--{name}', value])['output_dir'] == 'b'
+
+def test_flags_of_other_times():
+    given = parse('--train_file a --output_dir b --warmup_ratio 0.1 --no_cuda --evaluation_strategy steps --gradient_checkpointing True '
+                  '--weight_decay 0.1 --lr_scheduler_type cosine --ddp_timeout 180000000 --ddp_find_unused_parameters False --logging_dir x'.split())
+    assert given == dict(train_file='a', output_dir='b', warmup_steps=.1, use_cpu=True, eval_strategy='steps', activation_checkpointing=True,
+                         weight_decay=.1, lr_scheduler_type='cosine', ddp_timeout=180000000, ddp_find_unused_parameters=False)
+
+@pytest.mark.parametrize('line', ['--train_file a', '--output_dir b', '--train_file a --output_dir b --no_such 1', '--train_file a --output_dir b --bits 3',
+                                  '--train_file a --output_dir b --lora_rank 4', '--train_file a --output_dir b stray', '--train_file a --output_dir b --stage ppo'])
+def test_wrong_arguments(line):
+    with pytest.raises(SystemExit) as e: command(line)
+    assert e.value.code == 2
+
+def test_options_in_a_file(llama_dir, train_file, tmp_path, capsys):
+    options = dict(model_name_or_path=str(llama_dir), train_file=str(train_file), output_dir=str(tmp_path/'out'), max_steps=1, learning_rate='1e-3',
+                   template='alpaca', bf16=True, disable_tqdm=True, lora_target_modules=['q_proj'], valid_file=None)
+    (tmp_path/'run.json').write_text(json.dumps(options))
+    (tmp_path/'run.yaml').write_text('\n'.join(f'{k}: {json.dumps(v)}' for k, v in options.items()))
+    for name in ('run.json', 'run.yaml'): assert command(tmp_path/name) == 0
+    assert json.loads((tmp_path/'out/adapter_config.json').read_text())['target_modules'] == ['q_proj']
+    (tmp_path/'bad.yaml').write_text('a: [')
+    assert command(tmp_path/'bad.yaml') == 1 and command(tmp_path/'none.yaml') == 1
+
+def test_refusals(run, train_file, tmp_path):
+    for kw, says in ((dict(deepspeed='ds.json'), 'torchrun'), (dict(finetuning_type='freeze'), 'use lora'), (dict(finetuning_type='full', bits=4), '--bits 16'),
+                     (dict(template='nope'), 'there are auto'), (dict(lora_target_modules='W_pack'), 'it has down_proj')):
+        with pytest.raises(UserError, match=says): run(**kw)
+    with pytest.raises(TypeError, match="no option 'lora_rank'"): run(lora_rank=4)
+
+def test_an_option_is_never_run(run, tmp_path):
+    with pytest.raises(UserError, match='no layer'):
+        run(lora_target_modules=f"__import__('os').system('touch {tmp_path}/PWNED') or ['q_proj']")
+    assert not (tmp_path/'PWNED').exists()
+
+@pytest.mark.parametrize('text,names', [('all', None), (None, None), ("['all']", None), ('q_proj,v_proj', ['q_proj', 'v_proj']),
+                                        ("['q_proj', 'v_proj']", ['q_proj', 'v_proj']), ('["q_proj"]', ['q_proj'])])
+def test_layer_names(text, names): assert layer_names(text) == names
+
+
+# What is trained and saved
+
+def test_without_evaluation(run):
+    "T1: neither --do_eval nor a valid file."
+    assert not any('eval_loss' in e for e in run()['log'])
+
+def test_evaluation_of_few_rows(run):
+    "T2: 20 rows and the default size of the held-out set."
+    r = run(do_eval=True, val_set_size=1000)
+    assert r['rows'] == 18 and sum('eval_loss' in e for e in r['log']) == 1
+
+def test_saved_without_checkpoints(run, llama_dir):
+    "T9: nothing is saved on the way, but the result is."
+    run(save_strategy='no')
+    assert not list(run.out.glob('checkpoint-*')) and (run.out/'adapter_model.safetensors').exists() and (run.out/'tokenizer.json').exists()
+    load_model(llama_dir, run.out)
+
+def test_saved_although_the_evaluation_fails(run, train_file, llama_dir, monkeypatch, caplog):
+    def fail(*a, **kw): raise RuntimeError('out of memory')
+    monkeypatch.setattr('transformers.Trainer.evaluate', fail)
+    r = run(valid_file=train_file, eval_strategy='steps', eval_steps=1, max_steps=3)
+    assert len(losses(r)) and 'the evaluation failed (RuntimeError: out of memory)' in caplog.text
+    load_model(llama_dir, run.out)
+
+def test_training_learns_what_prediction_answers(run, llama_dir):
+    "All weights, trained on a handful of rows until they are known by heart; then predicted, from the saved folder alone."
+    r = run(finetuning_type='full', max_steps=150, learning_rate=4e-3, per_device_train_batch_size=5)
+    curve = list(losses(r).values())
+    assert curve[-1] < .1 < 5 < curve[0]
+    out = predict([{'instruction': q} for q in PARROT], *load_model(run.out), template='alpaca')
+    assert [p['output'] for p in out] == list(PARROT.values())
+
+def test_lora_learns_and_the_base_stays(run, llama_dir):
+    before = load_model(llama_dir)[0].state_dict()
+    curve = list(losses(run(max_steps=30, learning_rate=1e-2, lora_r=16)).values())
+    assert curve[-1] < curve[0] - 1
+    assert all(torch.equal(v, before[k]) for k, v in load_model(llama_dir)[0].state_dict().items())
+
+def test_answer_columns_do_not_change_the_training(run, monkeypatch):
+    kept = losses(run(max_steps=6, lora_dropout=0., gradient_accumulation_steps=2))
+    real = T.collate
+    monkeypatch.setattr(T, 'collate', lambda rows, pad_id, keep: real(rows, pad_id, False))
+    full = losses(run(max_steps=6, lora_dropout=0., gradient_accumulation_steps=2, overwrite=True))
+    assert kept.keys() == full.keys() and all(abs(kept[s] - full[s]) < 1e-3 for s in kept)
+
+def test_qlora(run, llama_dir):
+    curve = list(losses(run(bits=4, max_steps=20, learning_rate=1e-2, lora_target_modules='q_proj,up_proj')).values())
+    assert curve[-1] < curve[0]
+    model = load_model(llama_dir, run.out, bits=4)[0]
+    assert model.is_quantized and set(model.peft_config['default'].target_modules) == {'q_proj', 'up_proj'}
+
+def test_additional_layers_are_saved_whole(run):
+    run(additional_target='embed_tokens,lm_head', lora_r=2)
+    from safetensors.torch import load_file
+    assert {k.split('.')[-2] for k in load_file(run.out/'adapter_model.safetensors') if 'lora' not in k} == {'embed_tokens', 'lm_head'}
+
+def test_a_loss_that_is_no_number_ends_the_run(run):
+    with pytest.raises(UserError, match='the loss is nan at step .* try a smaller --learning_rate'):
+        run(learning_rate=1e30, max_grad_norm=0., max_steps=20, logging_steps=1, save_strategy='no')
+    assert not (run.out/'adapter_model.safetensors').exists()
+
+def test_the_curve_is_drawn(run):
+    import matplotlib
+    matplotlib.use('agg')
+    r = run(max_steps=4, do_eval=True)
+    assert len(plot_losses(r['log']).lines) == 2
+
+def test_one_row_is_shown(run, caplog):
+    with caplog.at_level('INFO', 'iepile_nb'): run()
+    assert 'what it shall answer:\n{"a": ["xxxxxxxx}{"]}</s>' in caplog.text and 'step 2 of 2, loss' in caplog.text
+
+
+# Going on in an adapter
+
+def test_training_goes_on_in_an_adapter(run, llama_dir, tmp_path):
+    run(output_dir=str(tmp_path/'one'), lora_r=4, max_steps=10, learning_rate=1e-2)
+    first, second = (losses(run(output_dir=str(tmp_path/n), checkpoint_dir=c, lora_dropout=.1)) for n, c in (('new', None), ('two', str(tmp_path/'one'))))
+    assert list(second.values())[0] < list(first.values())[0] - .5
+    config = json.loads((tmp_path/'two/adapter_config.json').read_text())
+    assert (config['r'], config['lora_alpha']) == (4, 8)
+
+def test_other_values_than_the_adapter_s_are_refused(run, tmp_path):
+    "T8: the original ignores them."
+    run(output_dir=str(tmp_path/'one'), lora_r=4)
+    for kw, says in ((dict(lora_r=64), '--lora_r 64, but the adapter .*one has 4'), (dict(lora_alpha=7.), '--lora_alpha 7.0'), (dict(lora_dropout=.5), 'has 0.1')):
+        with pytest.raises(UserError, match=says): run(checkpoint_dir=str(tmp_path/'one'), **kw)
+    run(checkpoint_dir=str(tmp_path/'one'), lora_r=4, lora_alpha=8)
+
+def test_a_new_adapter_on_top(run, llama_dir, tmp_path):
+    run(output_dir=str(tmp_path/'one'), lora_r=4, max_steps=10, learning_rate=1e-2)
+    run(checkpoint_dir=str(tmp_path/'one'), resume_lora_training=False, lora_r=2)
+    assert json.loads((run.out/'adapter_config.json').read_text())['r'] == 2
+    load_model(llama_dir, f'{tmp_path}/one,{run.out}')
+
+
+# Going on where it was
+
+LONG = dict(max_steps=12, logging_steps=1, save_strategy='steps', save_steps=4, learning_rate=3e-3, lora_dropout=.2, lr_scheduler_type='cosine')
+
+def interrupted(run, monkeypatch, at=6, **kw):
+    "A run that is interrupted at a step."
+    real = T.Watched.log
+    def log(self, logs, *args):
+        if self.state.global_step == at: raise KeyboardInterrupt
+        real(self, logs, *args)
+    monkeypatch.setattr(T.Watched, 'log', log)
+    with pytest.raises(KeyboardInterrupt): run(**{**LONG, **kw})
+    monkeypatch.setattr(T.Watched, 'log', real)
+
+def test_a_run_goes_on(run, tmp_path, monkeypatch, caplog):
+    straight = losses(run(**LONG, output_dir=str(tmp_path/'straight')))
+    interrupted(run, monkeypatch)
+    assert not (run.out/'adapter_model.safetensors').exists()
+    with caplog.at_level('INFO', 'iepile_nb'): resumed = losses(run(**LONG, overwrite_output_dir=True))
+    assert 'going on from' in caplog.text and 'checkpoint-4' in caplog.text
+    assert resumed.keys() == straight.keys() and all(abs(resumed[s] - straight[s]) < 1e-4 for s in straight)
+
+def test_another_run_is_refused(run, train_file, monkeypatch):
+    interrupted(run, monkeypatch)
+    with pytest.raises(UserError, match='--learning_rate was 0.003, now 0.001'): run(**{**LONG, 'learning_rate': 1e-3})
+    with pytest.raises(UserError, match='--lora_r was 8, now 4'): run(**LONG, lora_r=4)
+    with pytest.raises(UserError, match='the training rows have changed'): run(**LONG, limit=5)
+    run(**{**LONG, 'logging_steps': 2, 'dataloader_num_workers': 0})
+
+def test_a_finished_run_is_left_alone(run, monkeypatch):
+    first = run(**LONG)
+    trained = (run.out/'adapter_model.safetensors').stat().st_mtime_ns
+    assert run(**LONG) == first and (run.out/'adapter_model.safetensors').stat().st_mtime_ns == trained
+    run(**LONG, overwrite_output_dir=True)
+    assert (run.out/'adapter_model.safetensors').stat().st_mtime_ns > trained
+
+def test_starting_afresh(run, monkeypatch):
+    interrupted(run, monkeypatch, at=10)
+    r = run(**{**LONG, 'max_steps': 2, 'save_steps': 2}, overwrite=True)
+    assert min(losses(r)) == 1 and [p.name for p in run.out.glob('checkpoint-*')] == ['checkpoint-2']
+
+def test_a_checkpoint_that_was_cut_short_is_passed_over(run, monkeypatch, caplog):
+    interrupted(run, monkeypatch, at=10)
+    (run.out/'checkpoint-8/trainer_state.json').unlink()
+    with caplog.at_level('INFO', 'iepile_nb'): run(**LONG)
+    assert 'checkpoint-4' in caplog.text
+
+def test_checkpoints_of_another_program(run):
+    (run.out/'checkpoint-5').mkdir(parents=True)
+    (run.out/'checkpoint-5/trainer_state.json').write_text('{}')
+    with pytest.raises(UserError, match='holds a run with other options'): run()
+
+
+# As processes
+
+ENV = {**os.environ, 'PYTHONPATH': str(ROOT)}
+
+def test_help():
+    r = subprocess.run([sys.executable, '-m', 'iepile_nb.train', '--help'], capture_output=True, text=True, env=ENV)
+    assert r.returncode == 0 and 'example: iepile_train' in r.stdout and '--lora_target_modules' in r.stdout
+
+def test_several_processes(llama_dir, train_file, tmp_path):
+    "torchrun, which is how several GPUs are used; here two processes on the CPU."
+    cmd = [sys.executable, '-m', 'torch.distributed.run', '--nproc_per_node', '2', '--master_port', '29517', '-m', 'iepile_nb.train',
+           '--model_name_or_path', llama_dir, '--train_file', train_file, '--output_dir', tmp_path/'out', '--template', 'alpaca', '--max_steps', '3',
+           '--per_device_train_batch_size', '2', '--logging_steps', '1', '--do_eval']
+    r = subprocess.run(list(map(str, cmd)), capture_output=True, text=True, env=ENV, cwd=tmp_path)
+    assert r.returncode == 0, r.stderr[-3000:]
+    assert (tmp_path/'out/adapter_model.safetensors').exists() and r.stderr.count('step 3 of 3') == 1
+    assert len(losses(json.loads((tmp_path/'out/train_log.json').read_text()))) == 3
