@@ -4,12 +4,13 @@
 
 # %% auto #0
 __all__ = ['ASSETS', 'LANGUAGES', 'ONSETS', 'VOWELS', 'CODAS', 'BUILTIN', 'MARK', 'LISTS', 'SCHEMAS', 'SHARES', 'GLUE', 'SPECIAL',
-           'CHAT', 'STATE', 'load_grammar', 'domain_names', 'parse_pattern', 'coined', 'Words', 'is_train_value',
-           'Values', 'Mentions', 'listed', 'Clauses', 'Statements', 'capitalised', 'Text', 'Draft', 'draw_record',
-           'sentences', 'entries', 'domain_schema', 'dataset', 'write_schema', 'make_demo', 'other_names',
-           'renamed_record', 'renamed_schema', 'Ask', 'make_row', 'training_rows', 'words', 'openings',
+           'MARKS', 'CHAT', 'STATE', 'load_grammar', 'domain_names', 'parse_pattern', 'coined', 'Words',
+           'is_train_value', 'Values', 'Mentions', 'listed', 'Clauses', 'Statements', 'capitalised', 'Text', 'Draft',
+           'draw_record', 'sentences', 'entries', 'domain_schema', 'dataset', 'write_schema', 'make_demo',
+           'other_names', 'renamed_record', 'renamed_schema', 'Ask', 'make_row', 'training_rows', 'words', 'openings',
            'train_tokenizer', 'new_model', 'encode_row', 'answer_loss', 'copy_batch', 'set_copying', 'row_batches',
-           'backward', 'answers', 'sample_rows', 'score', 'Run', 'note', 'update', 'steps', 'train', 'main', 'ship']
+           'backward', 'answers', 'sample_rows', 'score', 'Run', 'note', 'update', 'steps', 'train', 'plot_losses',
+           'plot_scores', 'main', 'ship']
 
 # %% ../nbs/13_tiny.ipynb #d2d6bf1f
 import argparse, json, math, random, re, time
@@ -96,7 +97,8 @@ class Words:
 
     def piece(self, name) -> str:
         "A word of a word list, or a built-in one."
-        return self.rng.choice(self.pieces[name]) if name in self.pieces else BUILTIN[name](self.rng, self.pieces)
+        if name in self.pieces: return self.rng.choice(self.pieces[name])
+        return BUILTIN[name](self.rng, self.pieces)
 
 # %% ../nbs/13_tiny.ipynb #a81e5627
 def is_train_value(mention: str) -> bool:
@@ -166,8 +168,8 @@ class Clauses(Mentions):
         "One pattern of an entry: its text, and the values of its parts (`types` names their entity types)."
         found, self.used, n = {}, set(), self.rng.randrange(len(entry['patterns']))
         self.pattern.append(f'{label}/{n}')
-        text = self.fill(parse_pattern(entry['patterns'][n]), lambda name: self.part(name, entry, types, found))
-        return text, found
+        pattern = parse_pattern(entry['patterns'][n])
+        return self.fill(pattern, lambda name: self.part(name, entry, types, found)), found
 
     def part(self, name, entry, types, found) -> str:
         "The text of a slot; notes what it is a part of."
@@ -175,7 +177,8 @@ class Clauses(Mentions):
             words = name.split(':')[1].split('|') if ':' in name else entry['triggers']
             return found.setdefault('trigger', self.rng.choice(words))
         many, name = name.endswith('+'), name.rstrip('+')
-        texts = [self.mention(types.get(name, name)) for _ in range(self.rng.choice((1, 2, 2, 3)) if many else 1)]
+        n = self.rng.choice((1, 2, 2, 3)) if many else 1
+        texts = [self.mention(types.get(name, name)) for _ in range(n)]
         if name in types: found[name] = texts
         return listed(self.language, texts)
 
@@ -188,9 +191,9 @@ class Statements(Clauses):
 
     def state(self, label, entry) -> str:
         "A clause that states a relation."
-        ends = {'head': entry['head'], 'tail': entry['tail']}
-        text, found = self.clause(label, entry, ends)
-        self.relation += [{'head': h, 'head_type': ends['head'], 'relation': label, 'tail': t, 'tail_type': ends['tail']}
+        a, b = entry['head'], entry['tail']
+        text, found = self.clause(label, entry, {'head': a, 'tail': b})
+        self.relation += [{'head': h, 'head_type': a, 'relation': label, 'tail': t, 'tail_type': b}
                           for h in found.get('head', []) for t in found.get('tail', [])]
         return text
 
@@ -214,9 +217,10 @@ class Text(Statements):
         "A clause of any kind."
         scope = self.scopes[0] if self.rng.random() < .75 else self.scopes[-1]
         if self.rng.random() < .1: return self.filler(scope)
-        entries = [(self.state, e) for e in scope['relations'].items()] + [(self.tell, e) for e in scope['events'].items()]
-        write, entry = self.rng.choice(entries)
-        return write(*entry)
+        ways = [(self.state, *e) for e in scope['relations'].items()]
+        ways += [(self.tell, *e) for e in scope['events'].items()]
+        write, label, entry = self.rng.choice(ways)
+        return write(label, entry)
 
     def filler(self, scope=None) -> str:
         "A clause without any mention."
@@ -244,7 +248,8 @@ class Draft(Text):
         "Does each mention have one type, and stand in the text as often as it was written?"
         planned = Counter(e['event_trigger'] for e in self.event)
         for (m, _), n in self.written.items(): planned[m] += n
-        return len(dict(self.written.keys())) == len(self.written) and all(text.count(m) == n for m, n in planned.items())
+        if len(dict(self.written.keys())) < len(self.written): return False
+        return all(text.count(m) == n for m, n in planned.items())
 
     def record(self) -> dict | None:
         "The annotated text, or None if it is not clear."
@@ -252,8 +257,9 @@ class Draft(Text):
         if not self.is_clear(text): return None
         pairs = sorted(self.written, key=lambda p: (position(text, p[0]), p[0]))
         relation = list({(r['head'], r['relation'], r['tail']): r for r in self.relation}.values())
-        return {'text': text, 'entity': [{'entity': m, 'entity_type': t} for m, t in pairs], 'relation': relation,
-                'event': self.event, 'domain': self.domain, 'pattern': self.pattern}
+        entity = [{'entity': m, 'entity_type': t} for m, t in pairs]
+        return {'text': text, 'entity': entity, 'relation': relation, 'event': self.event,
+                'domain': self.domain, 'pattern': self.pattern}
 
 # %% ../nbs/13_tiny.ipynb #6b2dbea3
 def draw_record(
@@ -273,7 +279,7 @@ def sentences(
     seed: int = 42,
     split: str = 'train',
 ) -> Iterator[dict]:        # records without end, see `draw_record`
-    "The corpus as a stream; a record depends on the arguments and on its place in the stream, on nothing else."
+    "The corpus as a stream; a record depends on the arguments and its place in the stream alone."
     domains = list(domains)
     for i in count():
         rng = record_rng(seed, language, split, *domains, str(i))
@@ -281,7 +287,7 @@ def sentences(
 
 # %% ../nbs/13_tiny.ipynb #6f2333e3
 def entries(language: str, domains: str | Iterable[str], kind: str) -> dict:
-    "What the grammar says about the entities, relations or events of some domains and of `general`, by label."
+    "The entities, relations or events of some domains and of `general`: {label: what the grammar says}."
     names = dict.fromkeys([*([domains] if isinstance(domains, str) else domains), 'general'])
     return {label: e for d in names for label, e in load_grammar(language)['domains'][d][kind].items()}
 
@@ -328,8 +334,9 @@ def dataset(
 # %% ../nbs/13_tiny.ipynb #fa92bd46
 def write_schema(path: str | Path, schema: Schema, task: str):
     "Write a schema file in IEPile's form of three lines: types, names, parts by type."
-    own = [[], schema.labels] if task == 'RE' else [schema.labels, unique(r for rs in schema.parts.values() for r in rs)]
-    write_jsonl(path, [encode(line).encode() for line in (*own, schema.parts)])
+    roles = unique(r for rs in schema.parts.values() for r in rs)
+    types, names = ([], schema.labels) if task == 'RE' else (schema.labels, roles)
+    write_jsonl(path, [encode(line).encode() for line in (types, names, schema.parts)])
 
 # %% ../nbs/13_tiny.ipynb #3e797e97
 def make_demo(
@@ -344,7 +351,8 @@ def make_demo(
         for i, task in enumerate(tasks):
             where = Path(folder)/language/task
             write_schema(where/'schema.json', domain_schema(language, domains, task), task)
-            for split, n in sizes.items(): write_jsonl(where/f'{split}.json', dataset(language, domains, task, n, seed + i, split))
+            for split, n in sizes.items():
+                write_jsonl(where/f'{split}.json', dataset(language, domains, task, n, seed + i, split))
 
 # %% ../nbs/13_tiny.ipynb #bb3d5ecc
 def other_names(
@@ -355,7 +363,8 @@ def other_names(
     pool: str = 'aliases',      # aliases, or unseen: names that training never uses
 ) -> dict:                      # {label: name}, and {(event, role): name}
     "Draw other names for the labels of some domains, no two alike."
-    every = {l: e for kind in ('entities', 'relations', 'events') for l, e in entries(language, domains, kind).items()}
+    kinds = 'entities', 'relations', 'events'
+    every = {l: e for kind in kinds for l, e in entries(language, domains, kind).items()}
     names, taken = {}, set(every)
     def draw(key, entry, taken):
         free = [a for a in entry[pool] if a not in taken] if rng.random() < share else []
@@ -372,10 +381,12 @@ def renamed_record(record: dict, names: dict) -> dict:
     "A record under other names."
     name = lambda l: names.get(l, l)
     def event(o):
-        arguments = [{**a, 'role': names.get((o['event_type'], a['role']), a['role'])} for a in o['arguments']]
+        role = lambda r: names.get((o['event_type'], r), r)
+        arguments = [{**a, 'role': role(a['role'])} for a in o['arguments']]
         return {**o, 'event_type': name(o['event_type']), 'arguments': arguments}
     entity = [{**o, 'entity_type': name(o['entity_type'])} for o in record['entity']]
-    relation = [{**o, **{k: name(o[k]) for k in ('head_type', 'relation', 'tail_type')}} for o in record['relation']]
+    keys = 'head_type', 'relation', 'tail_type'
+    relation = [{**o, **{k: name(o[k]) for k in keys}} for o in record['relation']]
     return {**record, 'entity': entity, 'relation': relation, 'event': [event(o) for o in record['event']]}
 
 def renamed_schema(schema: Schema, names: dict) -> Schema:
@@ -391,7 +402,8 @@ class Ask:
     triggers = True
     def __init__(self, rng, most): self.rng, self.most = rng, most
 
-    def some_of(self, items, least=1): return self.rng.sample(items, self.rng.randint(min(least, len(items)), len(items)))
+    def some_of(self, items, least=1):
+        return self.rng.sample(items, self.rng.randint(min(least, len(items)), len(items)))
 
     def labels(self, every, own):
         n = self.rng.randint(1, self.most)
@@ -427,7 +439,8 @@ def make_row(
             'output': output(task, batch, gold, text)}
 
 # %% ../nbs/13_tiny.ipynb #a307f8f7
-SHARES = {'NER': .31, 'RE': .3, 'EE': .27, 'EET': .04, 'EEA': .03, 'SPO': .02, 'KG': .03} # how often each task is asked
+# how often each task is asked
+SHARES = {'NER': .31, 'RE': .3, 'EE': .27, 'EET': .04, 'EEA': .03, 'SPO': .02, 'KG': .03}
 
 def training_rows(
     seed: int = 42,
@@ -441,14 +454,16 @@ def training_rows(
         while not row:
             record = draw_record(language, rng.choice(domain_names(language)), rng, split)
             task = rng.choices([*SHARES], [*SHARES.values()])[0]
-            if record[get_task(task).key] or rng.random() < .4: row = make_row(record, language, task, rng, rename)
+            if record[get_task(task).key] or rng.random() < .4:
+                row = make_row(record, language, task, rng, rename)
         yield row
 
 # %% ../nbs/13_tiny.ipynb #a13c9084
 import torch
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch.nn import functional as F
-from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
+from transformers import PreTrainedTokenizerFast
 
 # %% ../nbs/13_tiny.ipynb #3e6632cf
 def words() -> pre_tokenizers.PreTokenizer:
@@ -459,18 +474,21 @@ def words() -> pre_tokenizers.PreTokenizer:
 
 # %% ../nbs/13_tiny.ipynb #1b5be4e6
 GLUE = ['{"', '["', '", "', '": ["', '": []}', '": [], "', '"], "', '"], "input": "', '": "', '": "NAN", "',
-        '": [{"subject": "', '", "object": "', '"}, {"subject": "', '"}], "', '": [{"trigger": "', '", "arguments": {"',
-        '"}}, {"trigger": "', '"}}], "', '{"event_type": "', '", "trigger": true, "arguments": ["',
-        '"]}, {"event_type": "', '"]}], "input": "']
+        '": [{"subject": "', '", "object": "', '"}, {"subject": "', '"}], "',
+        '": [{"trigger": "', '", "arguments": {"', '"}}, {"trigger": "', '"}}], "',
+        '{"event_type": "', '", "trigger": true, "arguments": ["', '"]}, {"event_type": "', '"]}], "input": "']
 
 def openings() -> list[str]:
     "How instructions begin, for each task and language."
     return unique(head(t, l) for t in TASKS.values() for l in LANGUAGES)
 
 # %% ../nbs/13_tiny.ipynb #1660e63a
-SPECIAL = {'pad_token': '<|pad|>', 'bos_token': '<|begin|>', 'eos_token': '<|end|>', 'user': '<|user|>', 'assistant': '<|assistant|>'}
-CHAT = ("{{ bos_token }}{% for m in messages %}{% if m['role'] == 'assistant' %}<|assistant|>{{ m['content'] }}{{ eos_token }}"
-        "{% else %}<|user|>{{ m['content'] }}{% endif %}{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}")
+SPECIAL = {'pad_token': '<|pad|>', 'bos_token': '<|begin|>', 'eos_token': '<|end|>'}
+MARKS = ['<|user|>', '<|assistant|>']
+CHAT = ("{{ bos_token }}{% for m in messages %}"
+        "{% if m['role'] == 'assistant' %}<|assistant|>{{ m['content'] }}{{ eos_token }}"
+        "{% else %}<|user|>{{ m['content'] }}{% endif %}{% endfor %}"
+        "{% if add_generation_prompt %}<|assistant|>{% endif %}")
 
 # %% ../nbs/13_tiny.ipynb #2ab9e41e
 def train_tokenizer(
@@ -480,14 +498,12 @@ def train_tokenizer(
     "A byte-level BPE tokenizer that cuts a mention in the same way wherever it stands."
     tok, fixed = Tokenizer(models.BPE()), openings() + GLUE
     tok.pre_tokenizer, tok.decoder = words(), decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(vocab_size=size - len(fixed), special_tokens=[*SPECIAL.values()], show_progress=False,
-                                  initial_alphabet=pre_tokenizers.ByteLevel.alphabet())
-    texts = (t for r in rows for t in (r['instruction'][-400:], r['output']))
-    tok.train_from_iterator(texts, trainer)
+    trainer = trainers.BpeTrainer(vocab_size=size - len(fixed), special_tokens=[*SPECIAL.values(), *MARKS],
+                                  initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False)
+    tok.train_from_iterator((t for r in rows for t in (r['instruction'][-400:], r['output'])), trainer)
     tok.add_tokens([AddedToken(t, special=False, normalized=False) for t in fixed])
-    named = {k: v for k, v in SPECIAL.items() if k.endswith('token')}
-    return PreTrainedTokenizerFast(tokenizer_object=tok, chat_template=CHAT, model_max_length=2048, padding_side='left',
-                                   additional_special_tokens=['<|user|>', '<|assistant|>'], **named)
+    return PreTrainedTokenizerFast(tokenizer_object=tok, chat_template=CHAT, model_max_length=2048,
+                                   padding_side='left', additional_special_tokens=MARKS, **SPECIAL)
 
 # %% ../nbs/13_tiny.ipynb #60fc1165
 def new_model(
@@ -500,7 +516,7 @@ def new_model(
     return LlamaForCausalLM(LlamaConfig(
         vocab_size=len(tokenizer), hidden_size=width, intermediate_size=inner, num_hidden_layers=layers,
         num_attention_heads=width // 64, max_position_embeddings=2048, tie_word_embeddings=True,
-        bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id))
+        **{k + '_id': getattr(tokenizer, k + '_id') for k in SPECIAL}))
 
 # %% ../nbs/13_tiny.ipynb #889c5199
 def encode_row(row: dict, tokenizer) -> tuple[list[int], int]: # token ids; how many of them are answer
@@ -527,7 +543,8 @@ def answer_loss(
 # %% ../nbs/13_tiny.ipynb #bba86f5c
 def copy_batch(rng: random.Random, tokenizer, n: int = 64, width: int = 48) -> list[tuple[list[int], int]]:
     "Random token strings to be copied: prefix, mark, x, mark, x; all of one width."
-    first, last, mark = len(SPECIAL), len(tokenizer) - 1, tokenizer.convert_tokens_to_ids('<|assistant|>')
+    first, last = len(SPECIAL) + len(MARKS), len(tokenizer) - 1
+    mark = tokenizer.convert_tokens_to_ids(MARKS[1])
     def row():
         k = rng.randint(4, 20)
         ids = [rng.randint(first, last) for _ in range(width - k - 2)]
@@ -541,12 +558,13 @@ def _look_back(attention, alpha, content, out):
     theta = 10_000. ** (-torch.arange(n) / 32)
     for p in (attention.q_proj, attention.k_proj): p.weight[head] = 0
     attention.q_proj.weight[:n, 0] = alpha
-    attention.k_proj.weight[:n, 0], attention.k_proj.weight[32:32 + n, 0] = alpha * theta.cos(), alpha * theta.sin()
+    attention.k_proj.weight[:n, 0] = alpha * theta.cos()
+    attention.k_proj.weight[32:32 + n, 0] = alpha * theta.sin()
     attention.v_proj.weight[head], attention.o_proj.weight[:, head] = content, out
 
 # %% ../nbs/13_tiny.ipynb #b993999c
 def _find_same(attention, head: slice, beta, content, channel, part, gain):
-    "A head that attends to places whose noted token is the token at hand, and adds `part` of the token there."
+    "A head that attends to places whose noted token is the token at hand, and adds `part` of what is there."
     slow = torch.tensor([*range(18, 32), *range(50, 64)]) + head.start
     for p in (attention.q_proj, attention.k_proj, attention.v_proj): p.weight[head] = 0
     attention.q_proj.weight[slow], attention.k_proj.weight[slow] = beta * content[:28], beta * channel[:28]
@@ -574,7 +592,8 @@ def set_copying(
     scale = E.pow(2).mean().sqrt()
     _look_back(layers[0].self_attn, alpha, parts[0], channel.T * scale)
     for i, part in enumerate(parts):
-        _find_same(layers[1].self_attn, slice(64 * i, 64 * i + 64), beta, parts[0], channel, part, gain * scale)
+        head = slice(64 * i, 64 * i + 64)
+        _find_same(layers[1].self_attn, head, beta, parts[0], channel, part, gain * scale)
 
 # %% ../nbs/13_tiny.ipynb #56d626b7
 def row_batches(
@@ -624,9 +643,11 @@ def answers(
     for i in range(0, len(rows), size):
         part = rows[i:i+size]
         chats = [[{'role': 'user', 'content': r['instruction']}] for r in part]
-        enc = tokenizer.apply_chat_template(chats, add_generation_prompt=True, padding=True, return_tensors='pt', return_dict=True)
-        ids, mask = enc['input_ids'], enc['attention_mask']
-        out = model.generate(input_ids=ids, attention_mask=mask, max_new_tokens=max_new_tokens, do_sample=False)
+        enc = tokenizer.apply_chat_template(chats, add_generation_prompt=True, padding=True,
+                                            return_tensors='pt', return_dict=True)
+        ids = enc['input_ids']
+        out = model.generate(input_ids=ids, attention_mask=enc['attention_mask'],
+                             max_new_tokens=max_new_tokens, do_sample=False)
         texts = tokenizer.batch_decode(out[:, ids.shape[1]:], skip_special_tokens=True)
         rows[i:i+size] = [{**r, 'label': r['output'], 'output': t} for r, t in zip(part, texts)]
     return rows
@@ -740,15 +761,36 @@ def train(
             scored = run.spent
             note(run, scores=score(run.model, run.tokenizer, samples))
 
+# %% ../nbs/13_tiny.ipynb #35ce15fc
+def plot_losses(losses: list[float], places: list[float] | None = None, xlabel: str = 'step', ax=None):
+    "A curve of losses on a logarithmic scale."
+    from matplotlib import pyplot as plt
+    ax = ax or plt.subplots(figsize=(5, 2.5))[1]
+    ax.plot(places or range(1, len(losses) + 1), losses)
+    ax.set(xlabel=xlabel, ylabel='loss on answers', yscale='log')
+    return ax
+
+# %% ../nbs/13_tiny.ipynb #1255aafd
+def plot_scores(run_log: list[dict], ax=None):
+    "F1 of each task and language over the minutes of a run; for events, that of the arguments."
+    from matplotlib import pyplot as plt
+    ax, scored = ax or plt.subplots(figsize=(5, 2.5))[1], [l for l in run_log if 'scores' in l]
+    for name in scored[0]['scores']:
+        f1 = [l['scores'][name].get('argument_f1', l['scores'][name].get('f1')) for l in scored]
+        ax.plot([l['minutes'] for l in scored], f1, label=name, ls='-' if name.endswith('en') else '--')
+    ax.set(xlabel='minutes', ylabel='F1', ylim=(0, 100))
+    ax.legend(fontsize=7)
+    return ax
+
 # %% ../nbs/13_tiny.ipynb #01de8422
 def _parser():
-    p = argparse.ArgumentParser(prog='python -m iepile_nb.tiny', description='Train the embedded model from nothing.',
+    p = argparse.ArgumentParser(prog='python -m iepile_nb.tiny', description=main.__doc__,
                                 epilog='example: python -m iepile_nb.tiny --out outputs/tiny --minutes 75')
-    p.add_argument('--out', required=True, help='folder for checkpoint (model/, state.pt) and log (log.jsonl)')
-    p.add_argument('--minutes', type=float, default=75, help='time to train; the rate has fallen to its end by then')
+    p.add_argument('--out', required=True, help='folder for checkpoint (model/, state.pt) and log.jsonl')
+    p.add_argument('--minutes', type=float, default=75, help='time to train; the rate falls until then')
     p.add_argument('--resume', action='store_true', help='go on from the checkpoint in --out')
     p.add_argument('--seed', type=int, default=42)
-    p.add_argument('--limit', type=int, default=30, help='rows for each task and language that are scored on the way')
+    p.add_argument('--limit', type=int, default=30, help='rows of each task and language scored on the way')
     return p
 
 @command
@@ -756,8 +798,8 @@ def main(argv):
     "Train the embedded model from nothing."
     a = _parser().parse_args(argv)
     out, there = Path(a.out), Path(a.out, 'state.pt').exists()
-    if there and not a.resume: raise located(out, msg='there is a checkpoint; go on with --resume, or name another folder')
-    if a.resume and not there: raise located(out, msg='there is no checkpoint to go on from; leave out --resume')
+    if there and not a.resume: raise located(out, msg='has a checkpoint; go on with --resume, or name another folder')
+    if a.resume and not there: raise located(out, msg='has no checkpoint to go on from; leave out --resume')
     torch.set_num_threads(1) # see `backward`
     torch.manual_seed(a.seed)
     run = _resumed(out, a) if a.resume else _started(out, a)

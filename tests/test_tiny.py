@@ -68,7 +68,7 @@ def test_data_sets_pass_the_projects_own_check(language, task):
 @each_language
 def test_variety(language):
     rs = records(language, 600)
-    assert sum(not r['entity'] for r in rs) > 10                                              # texts without any hit
+    assert sum(not r['entity'] for r in rs) > 10 # texts without any hit
     assert sum(len(r['event']) > 1 for r in rs) > 60                                          # several events
     assert sum(any(r['text'].count(o['entity']) > 1 for o in r['entity']) for r in rs) > 60   # repeated mentions
     assert sum(any(a['entity'] != b['entity'] and a['entity'] in b['entity'] for a in r['entity'] for b in r['entity'])
@@ -77,25 +77,26 @@ def test_variety(language):
 
 @each_language
 def test_no_pattern_makes_more_than_two_per_cent(language):
-    rs = records(language, 1500)
+    rs = records(language, 1000)
     assert Counter(tuple(r['pattern']) for r in rs).most_common(1)[0][1] / len(rs) <= .02
-    clauses = Counter(p for r in rs for p in r['pattern'] if not p.startswith('frame'))
+    clauses = Counter(p for r in rs for p in r['pattern'] if not p.startswith('frame '))
     assert clauses.most_common(1)[0][1] / clauses.total() <= .02
 
 @each_language
 @pytest.mark.parametrize('heldout', [False, True])
 def test_half_of_the_test_mentions_never_occur_in_training(language, heldout):
-    mentions = lambda split: [o['entity'] for r in records(language, 1000, heldout, split=split) for o in r['entity']]
+    mentions = lambda split: [o['entity'] for r in records(language, 500, heldout, split=split) for o in r['entity']]
     train, test = set(mentions('train')), mentions('test')
     assert sum(m not in train for m in test) / len(test) >= .5
     assert sum(map(is_train_value, train)) / len(train) > .97 # but for types with few values
 
 def test_same_seed_same_corpus():
-    code = ("from itertools import islice\nfrom iepile_nb.core import text_id\nfrom iepile_nb.tiny import *\n"
+    code = ("import sys\nfrom itertools import islice\nfrom iepile_nb.core import text_id\nfrom iepile_nb.tiny import *\n"
             "print(text_id(str([list(islice(sentences(l, domain_names(l), 7), 40)) for l in LANGUAGES]) + str(list(islice(training_rows(7), 60)))))")
-    runs = [subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True,
-                           env={**os.environ, 'PYTHONHASHSEED': h}).stdout for h in '01']
-    assert runs[0] == runs[1]
+    other = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True,
+                           env={**os.environ, 'PYTHONHASHSEED': '1' if os.environ.get('PYTHONHASHSEED') != '1' else '2'}).stdout
+    here = [list(islice(sentences(l, domain_names(l), 7), 40)) for l in LANGUAGES], list(islice(training_rows(7), 60))
+    assert other.strip() == text_id(str(here[0]) + str(here[1]))
 
 def test_a_record_depends_on_its_place_alone():
     assert list(islice(sentences('en', ['law']), 9))[8] == next(islice(sentences('en', ['law']), 8, None))
@@ -116,7 +117,7 @@ def asked(row):
 def test_training_rows_use_seen_domains_and_no_unseen_names():
     allowed = {l: names_of(l, domain_names(l), ['aliases']) for l in LANGUAGES}
     for row in islice(training_rows(3), 800):
-        language = row['source'].removeprefix('tiny_')
+        language = row['source']
         task, questions, text = read_instruction(row['instruction'], get_task(row['task']))
         triggers = {t for q in questions for t in q.triggers or ()}
         assert asked(row) - triggers <= allowed[language]
@@ -192,7 +193,7 @@ def test_model_answers_rows_of_seen_domains(tokenizer):
     from transformers import AutoModelForCausalLM
     model = AutoModelForCausalLM.from_pretrained(str(MODEL), dtype='float32')
     scores = score(model, tokenizer, sample_rows(12, 1234, tasks=('NER',)))
-    assert all(s['valid'] >= 80 for s in scores.values()), scores
+    assert all(s['errors'] <= 2 for s in scores.values()), scores
 
 # --- the command -------------------------------------------------------------------------------------------------
 
