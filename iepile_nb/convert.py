@@ -7,6 +7,7 @@ __all__ = ['LANGUAGES', 'Rows', 'convert_lines', 'convert', 'row_counts', 'sourc
 
 # %% ../nbs/04_convert.ipynb #f22a1019
 import argparse
+from collections import Counter
 from itertools import islice
 from pathlib import Path
 from typing import Iterable, Iterator
@@ -64,6 +65,7 @@ def test(self: Rows, record: dict, draw: AskAll) -> Iterator[str]:
 # %% ../nbs/04_convert.ipynb #d9fc3027
 LANGUAGES = 'zh', 'en'
 
+# %% ../nbs/04_convert.ipynb #9722dcbb
 def convert_lines(
     records: Iterable[dict],
     schema: Schema,
@@ -155,7 +157,14 @@ def _schema(o, task, records):
     if o.schema_path == 'auto': return infer_schema(records(), task)
     return read_schema(o.schema_path, task, spo_triples(records()) if task.name == 'SPO' else (), o.theme)
 
-# %% ../nbs/04_convert.ipynb #c054d375
+# %% ../nbs/04_convert.ipynb #ec1fd53e
+def _counted(records, task, schema, seen, doubts):
+    "Pass records on, counting them and what is doubtful about them."
+    for seen[0], r in enumerate(records, 1):
+        doubts.update(task.doubts(r, schema))
+        yield r
+
+# %% ../nbs/04_convert.ipynb #99954350
 @command
 def main(argv):
     "Convert a file of records."
@@ -164,13 +173,13 @@ def main(argv):
     annotated = o.split == 'train'
     read = lambda: read_records(o.src_path, task, annotated, o.limit, o.form, o.theme)
     schema = _schema(o, task, read)
-    n = [0]
-    def counted():
-        for n[0], r in enumerate(read(), 1): yield r
-    lines = convert_lines(progress(counted(), 'records'), schema, task, o.language, o.split, o.split_num, o.neg_schema,
-                   _negatives(o, task, schema, source), o.random_sort, source, o.eea_triggers, o.seed)
+    seen, doubts = [0], Counter()
+    records = _counted(progress(read(), 'records'), task, schema, seen, doubts)
+    lines = convert_lines(records, schema, task, o.language, o.split, o.split_num, o.neg_schema,
+                          _negatives(o, task, schema, source), o.random_sort, source, o.eea_triggers, o.seed)
     written = write_jsonl(o.tgt_path, map(str.encode, lines))
-    print(f'{o.tgt_path}: {written} rows from {n[0]} records of {source} ({task}, {o.split})')
+    for doubt, n in doubts.items(): log.warning('%d times: %s', n, doubt)
+    print(f'{o.tgt_path}: {written} rows from {seen[0]} records of {source} ({task}, {o.split})')
 
 # %% ../nbs/04_convert.ipynb #f033ca39
 if __name__ == '__main__' and not in_notebook(): raise SystemExit(main())

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['TRAIN_FLAGS', 'MATTERS', 'read_train_rows', 'hold_out', 'encode_rows', 'example', 'parse', 'read_options', 'settings',
            'training_arguments', 'layer_names', 'check_same', 'prepare', 'Watched', 'make_trainer', 'run_card',
-           'differences', 'last_checkpoint', 'resume_from', 'train', 'plot_losses', 'main']
+           'differences', 'last_checkpoint', 'resume_from', 'train', 'main']
 
 # %% ../nbs/09_train.ipynb #a195f5bf
 import argparse, hashlib, json, math, random, shutil, sys, time
@@ -427,22 +427,6 @@ def train(
     if not held: return record
     trainer.evaluate()
     return _save(trainer, card, seconds=round(time.monotonic() - start, 1))
-
-# %% ../nbs/09_train.ipynb #cfb53c13
-def plot_losses(
-    log: dict | str | Path, # what `train` returns, or the path of a train_log.json
-    title: str = '',
-):                          # a matplotlib axis
-    "The loss by step, and that on held-out rows where it was measured."
-    from matplotlib import pyplot as plt
-    if not isinstance(log, dict): log = json.loads(Path(log).read_text(encoding='utf-8'))
-    _, ax = plt.subplots(figsize=(6, 3))
-    for key, name, style in (('loss', 'training', '-'), ('eval_loss', 'held out', 'o--')):
-        points = [(e['step'], e[key]) for e in log['log'] if key in e]
-        if points: ax.plot(*zip(*points), style, label=name)
-    ax.set(xlabel='step', ylabel='loss', title=title, ylim=(0, None))
-    ax.legend()
-    return ax
 
 # %% ../nbs/09_train.ipynb #0a3dfa80
 @command

@@ -266,3 +266,129 @@ def test_spoiled_files_lose_nothing_in_silence(tmp_path_factory, case):
     out = folder/'rows.json'
     code = conversion.main(['--from', form, '--src_path', str(src), '--schema_path', 'auto', '--task', TASK_OF.get(form, 'NER'), '--tgt_path', str(out)])
     assert code == (1 if bad else 0) and out.exists() == (not bad)
+
+
+# ---- check, stats, leak, clean
+
+def problems(records, task, schema=None, **k):
+    from iepile_nb.data import Report, mended_record
+    report = Report('f')
+    out = [mended_record(r, TASKS[task], schema, 1, report) for r in records]
+    return out, [(p.kind, p.key, p.fix) for p in report.problems]
+
+
+def test_check_mends_entities():
+    from iepile_nb.tasks import Schema
+    e = lambda s, t='city': {'entity': s, 'entity_type': t}
+    record = {'text': 'Ines saw New  York.', 'entity': [e(' Ines'), e('new york'), e('Odda'), e('Ines', 'verb'), e(''), e('Odda')]}
+    (out,), found = problems([record], 'NER', Schema(['city']))
+    assert out['entity'] == [e('Ines'), e('New  York'), e('Odda')] and record['entity'][0] == e(' Ines')
+    assert found == [('blanks', 'entity[0].entity', 'repaired'), ('spelling', 'entity[1].entity', 'repaired'), ('absent', 'entity[2].entity', 'nothing'),
+                     ('label', 'entity[3]', 'dropped'), ('empty', 'entity[4].entity', 'dropped'), ('repeated', 'entity[5]', 'dropped')]
+
+
+def test_check_mends_events_and_attributes():
+    from iepile_nb.tasks import Schema
+    event = {'event_type': 'sale', 'event_trigger': 'bought ', 'arguments': [{'role': 'buyer', 'argument': 'Ines'}, {'role': 'colour', 'argument': 'it'}, {'role': 'price', 'argument': 'NAN'}]}
+    (out,), found = problems([{'text': 'Ines bought it', 'event': [event, event | {'event_type': 'war'}]}], 'EE', Schema(['sale'], {'sale': ['buyer', 'price']}))
+    assert [a['role'] for a in out['event'][0]['arguments']] == ['buyer', 'price'] and out['event'][0]['event_trigger'] == 'bought' and len(out['event']) == 1
+    assert ('part', 'event[0]', 'dropped') in found and ('label', 'event[1]', 'dropped') in found
+    item = dict(head='Ines', head_type='person', relation='age', tail='it')
+    assert problems([{'text': 'Ines bought it', 'relation': [item]}], 'KG', Schema(['person'], {'person': ['job']}))[0][0]['relation'] == []
+
+
+def test_check_command(tmp_path, capsys):
+    from iepile_nb.data import main
+    good = json.dumps(INES)
+    (tmp_path/'d.json').write_bytes('\n'.join([good, '{"text": ', good, '{"text": "x"}', '{"text": "Ines Okafor left Odda.", "entity": []}', '\x01']).encode() + b'\n{"text": "\xff"}\n')
+    args = ['--task', 'NER', '--src_path', str(tmp_path/'d.json')]
+    assert main(['check', *args]) == 1
+    out, err = capsys.readouterr()
+    assert 'd.json:2: unreadable: broken JSON' in out and "d.json:4: unreadable: no key 'entity'" in out and 'd.json:3: duplicate' in out and 'd.json:5: conflict' in out
+    assert 'd.json: 6 problems; --fix mends or drops' in err and list(tmp_path.iterdir()) == [tmp_path/'d.json']
+    assert main(['check', *args, '--fix']) == 0
+    assert [r['text'] for r in rows(tmp_path/'d.fixed.json')] == [INES['text']] * 2
+    dropped = rows(tmp_path/'d.fixed.dropped.jsonl')
+    assert [d['line'] for d in dropped] == [2, 3, 4, 6, 7] and dropped[0]['raw'] == '{"text": ' and dropped[1]['raw'] == INES and dropped[4]['raw'] == '{"text": "\\xff"}'
+    assert main(['check', '--task', 'NER', '--src_path', str(tmp_path/'d.fixed.json'), '--schema_path', 'auto']) == 1 # the conflict is left for a person
+    assert main(['check', *args[:-1], str(tmp_path/'none.json')]) == 1 and main(['check', *args, args[-1]]) == 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(broken())
+def test_check_names_or_keeps_every_record(tmp_path_factory, case):
+    "However a record is spoiled, it is kept, or dropped with a reason into the side file."
+    from iepile_nb.data import main
+    form, raw = case
+    if form == 'brat': return
+    folder = tmp_path_factory.mktemp('checked')
+    blank = [b''] * (form == 'conll')
+    (folder/'f').write_bytes(b'\n'.join([*(l.replace('Ines', 'Anna').encode() for l in FILES[form][0]), *blank, *raw]) + b'\n')
+    n = 1 + bool(b''.join(raw).strip())
+    assert main(['check', '--fix', '--from', form, '--task', TASK_OF.get(form, 'NER'), '--src_path', str(folder/'f'), '--tgt_path', str(folder/'o.json')]) == 0
+    kept, dropped = rows(folder/'o.json'), rows(folder/'o.dropped.jsonl') if (folder/'o.dropped.jsonl').exists() else []
+    assert 'Anna Okafor left Odda.' in [r['text'] for r in kept]
+    assert len(kept) + len(dropped) >= n or form == 'iepile' # a row of IEPile may become part of another record
+    assert all(d['problem'] for d in dropped)
+
+
+def test_stats(tmp_path, capsys):
+    from iepile_nb.data import main, stats
+    from iepile_nb.tasks import Schema
+    s = stats([INES, {'text': 'Nothing.', 'entity': []}], 'NER', Schema(['WORK', 'PER', 'LOC']), split_num=2) # asked in order: LOC and PER, then WORK
+    assert (s['records'], s['without_any_annotation'], s['annotations'], s['rows'], s['rows_with_an_answer'], s['pure_negatives']) == (2, 1, 2, 4, 1, 3)
+    assert s['longest'] == len(INES['text']) and s['pure_negatives_for_one_answer'] == 3 and '<table>' in s._repr_html_()
+    assert stats([], 'NER')['records'] == 0
+    save(tmp_path/'d.json', INES)
+    assert main(['stats', '--src_path', str(tmp_path/'d.json'), '--schema_path', 'auto', '--tgt_path', str(tmp_path/'p.png')]) == 0
+    assert (tmp_path/'p.png').stat().st_size > 5000 and 'rows with an answer' in capsys.readouterr().out
+
+
+def test_pure_negatives_are_those_of_conversion(root):
+    from iepile_nb.convert import row_counts
+    from iepile_nb.data import stats
+    for task in ('NER', 'RE', 'SPO', 'EE', 'EET'):
+        schema, records = read_schema(root/'data'/task/'schema.json', task), list(read_records(root/'data'/task/'sample.json', task))
+        s = stats(records, task, schema)
+        assert (s['rows'], s['pure_negatives']) == tuple(row_counts(convert(records, schema, task)).values())
+
+
+def test_leak_of_published_splits(shared):
+    "What the folders' README says: texts that two splits share as published."
+    from iepile_nb.data import leak, leak_counts
+    for folder, a, b, n in (('CrossNER_science', 'dev', 'test', 11), ('semval-RE', 'train', 'test', 15)):
+        found = leak_counts(leak({s: enumerate(read_records(shared/f'data/{folder}/{s}.json', annotated=False), 1) for s in (a, b)}))
+        assert found[0]['equal texts'] == n and found[0]['near'] > 0
+
+
+def test_leak_finds_near_texts():
+    from iepile_nb.data import leak
+    rng = random.Random(3)
+    texts = [''.join(rng.choices('abcdefgh ', k=120)) for _ in range(60)]
+    changed = [t[:60] + 'zz' + t[60:] if i % 2 else ''.join(rng.choices('abcdefgh ', k=120)) for i, t in enumerate(texts)]
+    found = leak({'train': enumerate(({'text': t} for t in texts), 1), 'test': enumerate(({'text': t} for t in changed), 1)})
+    assert {(r['text of'], r['also in']) for r in found} == {(f'test:{i + 1}', f'train:{i + 1}') for i in range(1, 60, 2)}
+
+
+def test_clean(tmp_path):
+    from iepile_nb.data import main
+    texts = ['12 % 13 % - 4 a', 'Hi', 'It is what it is.', '他住在北京。', 'Ines left Odda.', 'Ines left Odda.', '']
+    save(tmp_path/'d.json', *[{'text': t, 'entity': []} for t in texts], {'text': 'Odda', 'entity': [{'entity': 'Odda', 'entity_type': 'LOC'}]})
+    assert main(['clean', '--src_path', str(tmp_path/'d.json')]) == 0
+    assert [r['text'] for r in rows(tmp_path/'d.clean.json')] == ['他住在北京。', 'Ines left Odda.', 'Odda']
+    assert [d['line'] for d in rows(tmp_path/'d.clean.dropped.jsonl')] == [1, 2, 3, 6, 7]
+
+
+def test_tables_escape_and_align():
+    from iepile_nb.data import Table
+    t = Table([{'a': '<b>', 'n': 1}, {'a': '城市', 'n': 22}], 'T & U')
+    assert '&lt;b&gt;' in t._repr_html_() and 'T &amp; U' in t._repr_html_() and str(t).split('\n')[2:] == ['<b>   1', '城市  22'] and str(Table([])) == 'nothing'
+
+
+def test_corpus_of_the_paper(root):
+    from iepile_nb.data import corpus
+    sets = corpus()
+    count = lambda **k: sum(all(r[a] == b for a, b in k.items()) for r in sets)
+    assert len(sets) == 33 and count(language='zh') == 7
+    assert [count(task=t, language=l) for t in ('NER', 'RE', 'EE') for l in ('en', 'zh')] == [15, 3, 8, 2, 3, 2]
+    assert json.loads((root/'iepile_nb/assets/datasets.json').read_text())['sources']
