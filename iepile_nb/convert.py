@@ -9,6 +9,7 @@ __all__ = ['LANGUAGES', 'Rows', 'convert_lines', 'convert', 'row_counts', 'is_pu
 # %% ../nbs/04_convert.ipynb #f22a1019
 import argparse, hashlib, math, random, tempfile
 from array import array
+from collections import Counter
 from pathlib import Path
 from typing import Callable, Iterable, Iterator
 
@@ -65,6 +66,7 @@ def test(self: Rows, record: dict, draw: AskAll) -> Iterator[str]:
 # %% ../nbs/04_convert.ipynb #d9fc3027
 LANGUAGES = 'zh', 'en'
 
+# %% ../nbs/04_convert.ipynb #9722dcbb
 def convert_lines(
     records: Iterable[dict],
     schema: Schema,
@@ -178,7 +180,7 @@ def _schema(o, task, records):
     if o.schema_path == 'auto': return infer_schema(records(), task)
     return read_schema(o.schema_path, task, spo_triples(records()) if task.name == 'SPO' else (), o.theme)
 
-# %% ../nbs/04_convert.ipynb #c054d375
+# %% ../nbs/04_convert.ipynb #ec1fd53e
 class Job:
     "One conversion, as the arguments describe it."
     def __init__(self, o):
@@ -192,9 +194,12 @@ class Job:
         return read_records(o.src_path, self.task, o.split == 'train', o.limit, o.form, o.theme)
 
     def counted(self, keep):
-        self.n = 0
+        self.n, self.doubts = 0, Counter()
         for r in progress(self.records(), 'records'):
-            if keep(r): self.n += 1; yield r
+            if keep(r):
+                self.n += 1
+                self.doubts.update(self.task.doubts(r, self.schema))
+                yield r
 
     def lines(self, keep: Callable = lambda record: True) -> Iterator[str]:
         "The rows of the records that are to be kept."
@@ -204,12 +209,13 @@ class Job:
         if o.pure_negative_ratio is None or o.split == 'test': return make()
         return thinned(make, o.pure_negative_ratio, o.seed)
 
-# %% ../nbs/04_convert.ipynb #e755c502
+# %% ../nbs/04_convert.ipynb #99954350
 @command
 def main(argv):
     "Convert a file of records."
     job = Job(o := _parser().parse_args(argv))
     written = write_jsonl(o.tgt_path, map(str.encode, job.lines()))
+    for doubt, n in job.doubts.items(): log.warning('%d times: %s', n, doubt)
     print(f'{o.tgt_path}: {written} rows from {job.n} records of {job.source} ({job.task}, {o.split})')
 
 # %% ../nbs/04_convert.ipynb #c83ebea3
@@ -261,7 +267,7 @@ def write_shuffled(path: str | Path, lines: Iterable[str], seed: int) -> int:
                 yield scratch.readline().rstrip(b'\n')
         return write_jsonl(path, back())
 
-# %% ../nbs/04_convert.ipynb #f1809281
+# %% ../nbs/04_convert.ipynb #0ddffc09
 def _sha256(path):
     "The hash of a file; None where the input is no file."
     if not path or not Path(path).is_file(): return None
@@ -274,7 +280,7 @@ def in_dev(record: dict, share: float, seed: int) -> bool:
     "Does a text belong to the development part?"
     return record_rng(seed, 'dev', text_id(record['text'])).random() < share
 
-# %% ../nbs/04_convert.ipynb #ff09b091
+# %% ../nbs/04_convert.ipynb #5454b1b0
 def mix(
     recipe: dict,           # see `read_recipe`
     tgt_dir: str | Path,    # train.json, dev.json and manifest.json go here

@@ -210,7 +210,7 @@ def test_the_curve_is_drawn(run):
     import matplotlib
     matplotlib.use('agg')
     r = run(max_steps=4, do_eval=True)
-    assert len(plot_losses(r).lines) == 2 and len(plot_losses(run.out/'train_log.json').lines) == 2
+    assert len(plot_losses(r['log']).lines) == 2
 
 def test_one_row_is_shown(run, caplog):
     with caplog.at_level('INFO', 'iepile_nb'): run()
