@@ -270,6 +270,7 @@ def prepare(
     if args.activation_checkpointing and not full: model.enable_input_require_grads()
     return model, tokenizer
 
+# %% ../nbs/09_train.ipynb #026020b6
 def _for_kbit(model):
     "A quantised model made ready for training: what is not quantised goes to full precision."
     from peft import prepare_model_for_kbit_training
