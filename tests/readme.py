@@ -1,4 +1,5 @@
 "README.md from nbs/index.ipynb; run by `make export`."
+import re
 from pathlib import Path
 
 import nbformat
@@ -13,7 +14,8 @@ def readme() -> str:
     nb = nbformat.read(ROOT/'nbs/index.ipynb', 4)
     nb.cells = [c for c in nb.cells if not c.source.startswith(('#| hide', '#| default_exp'))]
     text, _ = MarkdownExporter().from_notebook_node(nb)
-    return HEAD + text.replace('](./', '](nbs/').strip() + '\n'
+    text = re.sub(r'\n{3,}', '\n\n', text.replace('](./', '](nbs/').replace("'../data", "'data")).replace('```\nfrom', '```python\nfrom')
+    return HEAD + text.strip() + '\n'
 
 
 if __name__ == '__main__': (ROOT/'README.md').write_text(readme(), encoding='utf-8')
