@@ -13,8 +13,9 @@ def readme() -> str:
     "The text of README.md: hidden cells left out, links to notebooks made to work from the top folder."
     nb = nbformat.read(ROOT/'nbs/index.ipynb', 4)
     nb.cells = [c for c in nb.cells if not c.source.startswith(('#| hide', '#| default_exp'))]
+    nb.metadata.language_info = {'name': 'python'}
     text, _ = MarkdownExporter().from_notebook_node(nb)
-    text = re.sub(r'\n{3,}', '\n\n', text.replace('](./', '](nbs/').replace("'../data", "'data")).replace('```\nfrom', '```python\nfrom')
+    text = re.sub(r'\n{3,}', '\n\n', text.replace('](./', '](nbs/').replace("'../data", "'data"))
     return HEAD + text.strip() + '\n'
 
 
