@@ -207,6 +207,7 @@ def test_a_loss_that_is_no_number_ends_the_run(run):
     assert not (run.out/'adapter_model.safetensors').exists()
 
 def test_the_curve_is_drawn(run):
+    from iepile_nb.report import plot_losses
     import matplotlib
     matplotlib.use('agg')
     r = run(max_steps=4, do_eval=True)
