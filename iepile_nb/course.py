@@ -11,6 +11,8 @@ import argparse, time
 from pathlib import Path
 from typing import Iterable, NamedTuple
 
+import orjson
+
 from .core import *
 from .core import log
 from .tasks import *
@@ -49,16 +51,17 @@ def read_job(
 
 # %% ../nbs/11_course.ipynb #db3fd443
 def train_rows(job: Job) -> list[dict]:
-    "The training rows of a dataset, with hard negatives built from its labels."
+    "The training rows of a dataset, with hard negatives built from its labels, and as many rows without an answer as with one."
     negatives = HardNegatives.build(names(job.task, job.schema))
-    return list(convert(job.train, job.schema, job.task, job.language, negatives=negatives, random_sort=True, source=job.source))
+    lines = lambda: convert_lines(job.train, job.schema, job.task, job.language, negatives=negatives, random_sort=True, source=job.source)
+    return [orjson.loads(line) for line in thinned(lines, 1.)]
 
 def test_rows(job: Job) -> list[dict]:
     "The test rows of a dataset: everything is asked."
     return list(convert(job.test, job.schema, job.task, job.language, 'test', source=job.source))
 
 # %% ../nbs/11_course.ipynb #704b3bd3
-LEARN = dict(num_train_epochs=4, learning_rate=2e-3, per_device_train_batch_size=16, lora_r=16, lora_alpha=32, cutoff_len=1024,
+LEARN = dict(num_train_epochs=2, learning_rate=2e-3, per_device_train_batch_size=16, lora_r=16, lora_alpha=32, cutoff_len=1024,
              lr_scheduler_type='cosine', logging_steps=5, save_strategy='no') # what suits the embedded model and some hundred rows
 
 # %% ../nbs/11_course.ipynb #68a6b850
@@ -115,7 +118,7 @@ def run_demo(
     out: str | Path,        # gets answers, adapters, results.json and report.html
     model: str = 'tiny',
     bits: int = 16,         # of the base's weights: 16, 8 or 4
-    batch_size: int = 32,   # texts asked at a time
+    batch_size: int = 128,  # rows asked at a time
     **options,              # for `train`
 ) -> dict:                  # scores, losses, examples and seconds, as `demo_report` takes them
     "Score a model, train an adapter for each language, score again, and write a report."
@@ -159,7 +162,7 @@ def _parser():
     a('--bits', type=int, default=16, choices=[16, 8, 4], help='of the weights of the base (%(default)s)')
     a('--epochs', type=float, default=LEARN['num_train_epochs'], help='passes over the training rows (%(default)s)')
     a('--learning_rate', type=float, default=LEARN['learning_rate'], help='%(default)s')
-    a('--batch_size', type=int, default=32, help='texts asked at a time (%(default)s)')
+    a('--batch_size', type=int, default=128, help='rows asked at a time (%(default)s)')
     a('--limit', type=int, help='use only the first N records of each file')
     return p
 
