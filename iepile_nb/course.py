@@ -115,18 +115,19 @@ def run_demo(
     out: str | Path,        # gets answers, adapters, results.json and report.html
     model: str = 'tiny',
     bits: int = 16,         # of the base's weights: 16, 8 or 4
+    batch_size: int = 32,   # texts asked at a time
     **options,              # for `train`
 ) -> dict:                  # scores, losses, examples and seconds, as `demo_report` takes them
     "Score a model, train an adapter for each language, score again, and write a report."
     out, start = Path(out), time.monotonic()
     base = load_model(model, bits=bits)
-    before, after, losses = answer(jobs, *base, out/'before'), {}, []
+    before, after, losses = answer(jobs, *base, out/'before', batch_size=batch_size), {}, []
     seconds = {'asking before': time.monotonic() - start}
     for language in unique(j.language for j in jobs):
         mine, start = [j for j in jobs if j.language == language], time.monotonic()
         losses += [{**e, 'name': language} for e in learn(mine, out/language, model, bits, **options)]
         seconds[f'training {language}'], start = time.monotonic() - start, time.monotonic()
-        after |= answer(mine, *load_model(model, str(out/language/'lora'), bits), out/'after')
+        after |= answer(mine, *load_model(model, str(out/language/'lora'), bits), out/'after', batch_size=batch_size)
         seconds[f'asking after {language}'] = time.monotonic() - start
     results = collect(jobs, before, after, losses, seconds, {'model': model, 'bits': bits, **LEARN, **options})
     with atomic_write(out/'results.json') as f: f.write(encode(results).encode())
@@ -158,6 +159,7 @@ def _parser():
     a('--bits', type=int, default=16, choices=[16, 8, 4], help='of the weights of the base (%(default)s)')
     a('--epochs', type=float, default=LEARN['num_train_epochs'], help='passes over the training rows (%(default)s)')
     a('--learning_rate', type=float, default=LEARN['learning_rate'], help='%(default)s')
+    a('--batch_size', type=int, default=32, help='texts asked at a time (%(default)s)')
     a('--limit', type=int, help='use only the first N records of each file')
     return p
 
@@ -169,7 +171,7 @@ def main(argv):
     o = p.parse_args(argv)
     if o.data and not (o.task and o.language): p.error('--data needs --task and --language')
     jobs = [read_job(o.data, o.task, o.language, o.limit)] if o.data else demo_jobs(limit=o.limit)
-    results = run_demo(jobs, o.out, o.model_name_or_path, o.bits, num_train_epochs=o.epochs, learning_rate=o.learning_rate)
+    results = run_demo(jobs, o.out, o.model_name_or_path, o.bits, o.batch_size, num_train_epochs=o.epochs, learning_rate=o.learning_rate)
     print(f1_table(results['scores']))
     print(f'{sum(results["seconds"].values()):.0f} seconds; the report: {Path(o.out)/"report.html"}')
 

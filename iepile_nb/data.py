@@ -1047,8 +1047,9 @@ def _parser():
     "The arguments of `iepile_data`."
     p = argparse.ArgumentParser(prog='iepile_data', description='Look at annotated records, and mend them.',
         epilog='example: iepile_data check --src_path data/NER/sample.json --task NER --schema_path data/NER/schema.json')
-    p.add_argument('what', choices=['check', 'stats', 'leak', 'clean'], help='check: every problem; stats: counts and lengths; '
-                   "leak: texts that several files share; clean: the paper's rules and repeated records")
+    p.add_argument('what', choices=['check', 'stats', 'leak', 'clean', 'recipe'], help='check: every problem; stats: counts and lengths; '
+                   "leak: texts that several files share; clean: the paper's rules and repeated records; "
+                   "recipe: several datasets to one training set, as a YAML file says")
     a = p.add_argument
     a('--src_path', required=True, nargs='+', help='the records; for leak two files or more')
     a('--from', dest='form', default='records', choices=list(IMPORTERS), help='their format (%(default)s)')
@@ -1057,7 +1058,8 @@ def _parser():
     a('--split', default='train', choices=['train', 'test'],
       help='test: annotations may be missing (%(default)s)')
     a('--fix', action='store_true', help='check: write what can be used to --tgt_path')
-    a('--tgt_path', help='check --fix, clean: the good records; what was dropped goes to a file beside it; stats: a picture')
+    a('--tgt_path', help='check --fix, clean: the good records; what was dropped goes to a file beside it; '
+                    'stats: a picture; recipe: a folder')
     a('--split_num', type=int, help='stats: labels asked at a time')
     a('--threshold', type=float, default=.8,
       help='leak: overlap from which texts are near, 0 to 1 (%(default)s)')
@@ -1120,11 +1122,19 @@ def _leak(o, task, schema):
     print(leak_counts(found))
 
 # %% ../nbs/02_data.ipynb #d3131d7f
+def _recipe(o):
+    "Mix the datasets of a recipe, see 04_convert."
+    from iepile_nb.convert import mix, read_recipe
+    if not o.tgt_path: raise UserError('recipe needs --tgt_path, a folder for train.json, dev.json and manifest.json')
+    print(mix(read_recipe(o.src_path[0]), o.tgt_path, o.src_path[0]))
+
+# %% ../nbs/02_data.ipynb #104a7400
 @command
 def main(argv):
     "Look at annotated records."
     o = _parser().parse_args(argv)
     task = get_task(o.task)
+    if o.what == 'recipe': return _recipe(o)
     if o.what != 'leak' and len(o.src_path) > 1:
         raise UserError(f'{o.what} takes one file; only leak compares several')
     records = lambda: (r for _,

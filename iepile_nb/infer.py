@@ -35,8 +35,9 @@ class ObjectEnd:
 def _greedy(tokenizer, max_new_tokens, ends):
     "Settings for greedy decoding that leave nothing to the model's own."
     from transformers import GenerationConfig
-    return GenerationConfig(do_sample=False, num_beams=1, repetition_penalty=1., no_repeat_ngram_size=0, use_cache=True,
-                            max_new_tokens=max_new_tokens, eos_token_id=ends, pad_token_id=tokenizer.pad_token_id)
+    return GenerationConfig(do_sample=False, num_beams=1, repetition_penalty=1., no_repeat_ngram_size=0,
+                            min_new_tokens=0, max_new_tokens=max_new_tokens, use_cache=True,
+                            eos_token_id=ends, pad_token_id=tokenizer.pad_token_id)
 
 # %% ../nbs/07_infer.ipynb #3a0cc5bb
 def end_ids(
@@ -59,7 +60,8 @@ def _decode_batch(model, tokenizer, prompts, config):
         new = tokenizer.batch_decode(ids[:, -1:])
         return torch.tensor([e.feed(t) for e, t in zip(ends, new)], device=ids.device)
     with torch.inference_mode():
-        out = model.generate(input_ids=ids, attention_mask=mask, generation_config=config, stopping_criteria=[complete])
+        out = model.generate(input_ids=ids, attention_mask=mask, generation_config=config,
+                             stopping_criteria=[complete])
     return tokenizer.batch_decode(out[:, ids.shape[1]:], skip_special_tokens=True)
 
 # %% ../nbs/07_infer.ipynb #a5be27cf
@@ -77,7 +79,8 @@ def generate(
     batches = [order[i:i + batch_size] for i in range(0, len(order), batch_size)]
     answers = [''] * len(prompts)
     for batch in progress(batches, 'batches decoded'):
-        for i, a in zip(batch, _decode_batch(model, tokenizer, [prompts[i] for i in batch], config)): answers[i] = a.strip()
+        decoded = _decode_batch(model, tokenizer, [prompts[i] for i in batch], config)
+        for i, answer in zip(batch, decoded): answers[i] = answer.strip()
     return answers
 
 # %% ../nbs/07_infer.ipynb #7ce199cb
@@ -92,8 +95,8 @@ def _prompts(rows, tokenizer, template, cutoff_len):
         except UserError as e:
             log.warning("row %d gets an empty answer: %s", n, e)
             prompts.append(None)
-    if left_out: log.warning('%d of %d prompts were longer than --cutoff_len %d: the end of their input text was left out',
-                             left_out, len(rows), cutoff_len)
+    if left_out: log.warning('%d of %d prompts were longer than --cutoff_len %d, so the end of their '
+                             'input text was left out', left_out, len(rows), cutoff_len)
     return prompts
 
 # %% ../nbs/07_infer.ipynb #9d39d2c8
@@ -143,9 +146,11 @@ def as_questions(
     schema: Schema | list | dict, # labels, or {label: [parts]}
 ) -> list[Question]:
     "What to ask about any text."
+    if isinstance(schema, str): raise UserError('a schema is a list of labels; for a file use `read_schema`')
     if not isinstance(schema, Schema):
-        schema = task.schema(list(schema), list(schema), schema if isinstance(schema, dict) else {})
-    if not schema.labels: raise UserError(f'no labels for task {task} in the schema; some tasks need {{label: [parts]}}')
+        parts = schema if isinstance(schema, dict) else {}
+        schema = task.schema(list(schema), list(schema), parts)
+    if not schema.labels: raise UserError(f'no labels for {task} in the schema; it may need {{label: [parts]}}')
     record = {'text': '', 'event': [{'event_type': l} for l in schema.labels]}
     return task.questions(record, task.gold(record, schema), schema, AskAll())
 
@@ -175,8 +180,9 @@ def extract(
     max_new_tokens: int = 256,
 ) -> Extraction | list[Extraction]: # one for each text
     "Ask about a text. Raises `UserError` if the schema has no labels for the task."
-    task, texts = get_task(task), [text] if isinstance(text, str) else list(text)
-    batches, found = task.batches(as_questions(task, schema), task.split_num), [Extraction(task, t) for t in texts]
+    task = get_task(task)
+    batches = task.batches(as_questions(task, schema), task.split_num)
+    found = [Extraction(task, t) for t in ([text] if isinstance(text, str) else text)]
     asked = [(e, {'instruction': instruction(task, language or guess_language(e.text), b, e.text)})
              for e in found for b in batches]
     rows = predict([r for _, r in asked], self.model, self.tokenizer, self.template,
@@ -195,11 +201,11 @@ def boolean(s: str) -> bool:
 def model_arguments(p: argparse.ArgumentParser):
     "The arguments that say which model is loaded, and how it is prompted."
     a, switch = p.add_argument, dict(type=boolean, nargs='?', const=True, default=False)
-    a('--model_name_or_path', default='tiny', help='tiny (the embedded model), a folder, or a name on the hub (%(default)s)')
+    a('--model_name_or_path', default='tiny', help='tiny, a folder, or a name on the hub (%(default)s)')
     a('--checkpoint_dir', help='adapter folders, with commas between them')
     a('--bits', type=int, default=16, choices=[16, 8, 4], help='of the weights of the base (%(default)s)')
-    a('--bf16', **switch, help='compute in bfloat16; without --bf16 and --fp16, in what the hardware is best at')
-    a('--fp16', **switch, help='compute in float16')
+    a('--bf16', **switch, help='compute in bfloat16')
+    a('--fp16', **switch, help='compute in float16; without both, in what the hardware is best at')
     a('--template', default='auto', help=f"auto (the tokenizer's own, else alpaca), {', '.join(TEMPLATES)}")
     a('--cutoff_len', type=int, default=1024, help='tokens that a row may have (%(default)s)')
     a('--trust_remote_code', **switch, help="run a model's own program code")
@@ -220,10 +226,10 @@ MODEL_FLAGS = {
     "control tokens in a user's text are always spelled out": 'split_special_tokens',
     '4 bits are always nf4 with double quantisation': 'double_quant quant_type',
     'rows are tokenised in one quick pass': 'preprocessing_num_workers cache_path overwrite_cache',
-    'answers are decoded greedily': 'num_beams num_beam_groups do_sample temperature top_k top_p typical_p use_cache '
-        'penalty_alpha diversity_penalty repetition_penalty length_penalty no_repeat_ngram_size gen_mode',
-    'it had none in the original either': 'system_prompt pad_to_max_length language id_text predict_file adam8bit '
-        'export_dir plot_loss dpo_beta ppo_logger ppo_score_norm ppo_target ppo_whiten_rewards ref_model '
+    'answers are decoded greedily': 'num_beams num_beam_groups do_sample temperature top_k top_p typical_p '
+        'use_cache penalty_alpha diversity_penalty repetition_penalty length_penalty no_repeat_ngram_size gen_mode',
+    'it had none in the original either': 'system_prompt pad_to_max_length language id_text predict_file '
+        'adam8bit export_dir plot_loss dpo_beta ppo_logger ppo_score_norm ppo_target ppo_whiten_rewards ref_model '
         'ref_model_checkpoint ref_model_quantization_bit reward_model reward_model_checkpoint '
         'reward_model_quantization_bit reward_model_type swap_space gpu_memory_utilization',
 }
@@ -231,9 +237,9 @@ MODEL_FLAGS = {
 # %% ../nbs/07_infer.ipynb #293e84ca
 PREDICT_FLAGS = {
     **MODEL_FLAGS,
-    'this command predicts and does nothing else': 'do_predict do_train do_eval stage predict_with_generate mode',
-    'nothing is trained here': 'finetuning_type train_file valid_file val_set_size train_on_prompt max_target_length '
-        'ignore_pad_token_for_loss lora_r lora_alpha lora_dropout lora_target_modules additional_target '
+    'this command predicts, nothing else': 'do_predict do_train do_eval stage predict_with_generate mode',
+    'nothing is trained here': 'finetuning_type train_file valid_file val_set_size train_on_prompt '
+        'max_target_length ignore_pad_token_for_loss lora_r lora_alpha lora_dropout lora_target_modules additional_target '
         'resume_lora_training upcast_layernorm neft_alpha num_layer_trainable name_module_trainable seed '
         'gradient_checkpointing group_by_length remove_unused_columns report_to logging_steps',
     'a prompt may have --cutoff_len tokens': 'max_source_length',
@@ -251,13 +257,13 @@ def flags(
 # %% ../nbs/07_infer.ipynb #2f2c5d4a
 def _parser():
     "The arguments of `iepile_predict`."
-    p = argparse.ArgumentParser(prog='iepile_predict', description='Answer a file of test rows.', allow_abbrev=False,
-        epilog='example: iepile_predict --model_name_or_path tiny --input_file outputs/NER/test.json '
+    p = argparse.ArgumentParser(prog='iepile_predict', description='Answer a file of test rows.',
+        allow_abbrev=False, epilog='example: iepile_predict --model_name_or_path tiny --input_file outputs/NER/test.json '
                '--output_file outputs/NER/predicted.json --limit 20')
     p.add_argument('--input_file', required=True, help='test rows, one JSON object a line')
-    p.add_argument('--output_file', required=True, help='where the rows go, with `output`; written when complete')
+    p.add_argument('--output_file', required=True, help='where the rows go, with their answers as `output`')
     model_arguments(p)
-    p.add_argument('--max_new_tokens', type=int, default=256, help='tokens that an answer may have (%(default)s)')
+    p.add_argument('--max_new_tokens', type=int, default=256, help='length of an answer (%(default)s)')
     p.add_argument('--batch_size', type=int, default=16, help='prompts decoded together (%(default)s)')
     p.add_argument('--limit', type=int, help='answer only the first N rows')
     old_flags(p, flags(PREDICT_FLAGS))
@@ -272,8 +278,8 @@ def main(argv):
     rows = [row for _, row in islice(read_jsonl(o.input_file), o.limit)]
     from iepile_nb.model import load_model
     model, tokenizer = load_model(**load_arguments(o))
-    n = write_jsonl(o.output_file, predict(rows, model, tokenizer, o.template, o.cutoff_len, o.max_new_tokens, o.batch_size))
-    print(f'{o.output_file}: {n} rows answered')
+    answered = predict(rows, model, tokenizer, o.template, o.cutoff_len, o.max_new_tokens, o.batch_size)
+    print(f'{o.output_file}: {write_jsonl(o.output_file, answered)} rows answered')
 
 # %% ../nbs/07_infer.ipynb #f033ca39
 if __name__ == '__main__' and not in_notebook(): raise SystemExit(main())

@@ -20,7 +20,7 @@ from transformers.utils import logging as hf_logging
 from .core import *
 
 # %% ../nbs/06_model.ipynb #264bd028
-warnings.filterwarnings('ignore', '`is_gradient_checkpointing`', FutureWarning) # peft's way of asking, not ours
+warnings.filterwarnings('ignore', '`is_gradient_checkpointing`', FutureWarning) # it is peft that asks
 
 # %% ../nbs/06_model.ipynb #5da47671
 def tiny_path() -> Path: # a folder with config.json
@@ -43,7 +43,7 @@ def find_model(
     "Resolve a model's name. Raises `UserError` for a folder that holds no model."
     path = tiny_path() if name == 'tiny' else Path(name).expanduser()
     if (path/'config.json').is_file(): return str(path)
-    if name == 'tiny': raise UserError('the embedded model is not installed; make it with `python -m iepile_nb.tiny`')
+    if name == 'tiny': raise UserError('no embedded model here; make it with `python -m iepile_nb.tiny`')
     if (path/'adapter_config.json').is_file():
         raise UserError(f'{name} is an adapter, not a model; use --model_name_or_path {_adapter_base(path)} '
                         f'--checkpoint_dir {name}')
@@ -71,7 +71,8 @@ def pick_dtype(
     can = fast_dtypes()
     wanted = {'bf16': torch.bfloat16, 'fp16': torch.float16, 'fp32': torch.float32, None: can[0]}[asked]
     if wanted in can: return wanted
-    log.warning('%s is slow or missing on this hardware; %s is used instead', asked, str(can[0]).removeprefix('torch.'))
+    best = str(can[0]).removeprefix('torch.')
+    log.warning('%s is slow or missing on this hardware; %s is used instead', asked, best)
     return can[0]
 
 # %% ../nbs/06_model.ipynb #1e398a34
@@ -88,17 +89,17 @@ def quantization(
 # %% ../nbs/06_model.ipynb #c240aef2
 def device_map():
     "Where weights go: the GPU of this process, all GPUs of a lone process, or the processor."
-    if torch.cuda.is_available(): return {'': int(os.environ['LOCAL_RANK'])} if 'LOCAL_RANK' in os.environ else 'auto'
-    return {'': 'mps' if torch.backends.mps.is_available() else 'cpu'}
+    if not torch.cuda.is_available(): return {'': 'mps' if torch.backends.mps.is_available() else 'cpu'}
+    return {'': int(os.environ['LOCAL_RANK'])} if 'LOCAL_RANK' in os.environ else 'auto'
 
 # %% ../nbs/06_model.ipynb #d9e47adb
 def _load_failed(name, e):
     "A `UserError` for what went wrong in loading."
     reason = ' '.join(str(e).split())
     if 'trust_remote_code' in reason:
-        return UserError(f'{name} brings its own program code; read it, and if you trust it add --trust_remote_code')
+        return UserError(f'{name} brings program code of its own; if you trust it, add --trust_remote_code')
     if Path(name).is_dir(): return UserError(f'{name}: cannot be loaded ({reason[:200]})')
-    return UserError(f'{name}: no such folder here, and the hub could not provide it ({reason[:120]}); give the folder '
+    return UserError(f'{name}: no such folder, and the hub could not provide it ({reason[:120]}); give the folder '
                      'of a downloaded model, check the name, or set HF_ENDPOINT to a mirror of the hub')
 
 # %% ../nbs/06_model.ipynb #31516741
@@ -160,9 +161,9 @@ def check_adapter(
     folder: str | Path,
     base: str = '',    # the model it shall be put on
 ) -> dict:             # its configuration
-    "The configuration of an adapter folder; `UserError` if it is none. A base of another name is worth a warning."
+    "The configuration of an adapter folder; `UserError` if it is none. Another base is worth a warning."
     path = Path(folder).expanduser()/'adapter_config.json'
-    if not path.is_file(): raise UserError(f'{folder}: not an adapter folder, there is no adapter_config.json')
+    if not path.is_file(): raise UserError(f'{folder}: no adapter_config.json there, so not an adapter folder')
     own, base = _adapter_base(folder), base and _name(base)
     if base and Path(own).name != Path(base).name:
         log.warning('adapter %s was trained on %s; here it is put on %s', folder, own, base)
@@ -183,7 +184,7 @@ def load_adapters(
         check_adapter(folder, name)
         try: model = PeftModel.from_pretrained(model, folder, is_trainable=trainable)
         except (RuntimeError, ValueError) as e:
-            raise UserError(f'adapter {folder} does not fit {name}; it is one for {_adapter_base(folder)}') from e
+            raise UserError(f'adapter {folder} does not fit {name}; it is for {_adapter_base(folder)}') from e
     return model
 
 # %% ../nbs/06_model.ipynb #8267f7d9

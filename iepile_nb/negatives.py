@@ -384,14 +384,17 @@ class Sampler:
         self.rng, self.p, self.random_sort = rng, neg_schema, random_sort
         self.negatives, self.others = negatives, split_num
 
-    def order(self, items: list) -> list:
-        "Shuffled, or sorted by code point."
-        return self.shuffled(items) if self.random_sort else sorted(items)
+# %% ../nbs/03_negatives.ipynb #973d0878
+@patch
+def order(self: Sampler, items: list) -> list:
+    "Shuffled, or sorted by code point."
+    return self.shuffled(items) if self.random_sort else sorted(items)
 
-    def shuffled(self, items: list) -> list:
-        "In random order."
-        if len(items) <= 6: return [items[i] for i in self.rng.choice(_orders(len(items)))]
-        return [items[i] for i in sorted(range(len(items)), key=[self.rng.random() for _ in items].__getitem__)]
+@patch
+def shuffled(self: Sampler, items: list) -> list:
+    "In random order."
+    if len(items) <= 6: return [items[i] for i in self.rng.choice(_orders(len(items)))]
+    return [items[i] for i in sorted(range(len(items)), key=[self.rng.random() for _ in items].__getitem__)]
 
 @lru_cache
 def _orders(n):

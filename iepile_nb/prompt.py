@@ -58,7 +58,7 @@ def chat_template(
     text = tokenizer.apply_chat_template([{'role': 'user', 'content': _MARK}], tokenize=False,
                                          add_generation_prompt=True, **fixed)
     if text.count(_MARK) != 1:
-        raise UserError("the tokenizer's chat template does not fit a single question; name another with --template")
+        raise UserError("the tokenizer's chat template does not fit a single question; choose a --template")
     return Template((text.replace(_MARK, '{{query}}'),), bos=False)
 
 # %% ../nbs/05_prompt.ipynb #a12d76d5
@@ -73,7 +73,7 @@ def get_template(
     template, vocabulary = TEMPLATES[name], tokenizer.get_vocab()
     needed = [p for p in (*template.pieces, template.eos) if p == template.eos or isinstance(p, Token)]
     if lacking := [p for p in needed if p and p not in vocabulary]:
-        raise UserError(f"template '{name}' needs the token {lacking[0]}, which this tokenizer does not have; "
+        raise UserError(f"template '{name}' needs the token {lacking[0]}, which this tokenizer lacks; "
                         'use --template auto')
     return template
 
@@ -163,8 +163,9 @@ def shorten_text(
     n: int,    # how many characters may stay
 ) -> str:
     "The first `n` characters of a text, less an unfinished sentence if that costs no more than half of them."
-    ends = [m.end() for m in re.finditer(r'[。！？；\n]|[.!?;](?=\s)', text[:n + 1]) if n / 2 <= m.end() <= n]
-    return text[:ends[-1] if ends else n]
+    ends = [m.end() for m in re.finditer(r'[。！？；\n]|[.!?;](?=\s)', text[:n + 1])]
+    good = [e for e in ends if n / 2 <= e <= n]
+    return text[:good[-1] if good else n]
 
 # %% ../nbs/05_prompt.ipynb #715c4a48
 def _input_of(instruction):
@@ -204,7 +205,7 @@ def encode_row(
     output: str | None = None,            # the answer to learn; None for a prompt to be answered
     cutoff_len: int = 1024,               # tokens of prompt and answer together
     max_source_length: int | None = None, # tokens that the prompt of a row that is shortened may have
-    max_target_length: int = 256,         # tokens that the answer of a row that is shortened may keep in any case
+    max_target_length: int = 256,         # tokens that its answer may keep in any case
 ) -> Encoded:
     "A row as ids and labels. Rows within `cutoff_len` are never touched; see `fit_prompt` for the others."
     answer = []
@@ -238,7 +239,7 @@ def tokens_html(
 def collate(
     rows: list[Encoded],
     pad_id: int,          # what fills the left; it is masked out
-    keep: bool = True,    # logits for the answers' columns only? False for models that do not know `logits_to_keep`
+    keep: bool = True,    # logits for the answers' columns only? Some models cannot do that
 ) -> dict: # input_ids, attention_mask, position_ids: [rows, longest]; labels: [rows, longest answer + 1]
     "Rows as one batch of tensors, padded on the left."
     import torch

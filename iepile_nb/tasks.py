@@ -16,6 +16,8 @@ from html import escape
 from json.encoder import encode_basestring
 from typing import Any, Iterable, Iterator, NamedTuple
 
+from fastcore.basics import patch
+
 from .core import *
 
 # %% ../nbs/01_tasks.ipynb #b680da3c
@@ -112,7 +114,7 @@ class Task:
         return Schema(unique(types))
 
     def annotations(self, record: dict) -> list[dict]:
-        "The annotations of a record, without repeats where IEPile removes them."
+        "The annotations of a record, without repeats where IEPile removes them: the first of equal ones stays."
         items = record.get(self.key) or []
         if not self.dedup: return items
         first = {}
@@ -123,61 +125,83 @@ class Task:
         "Annotated items by label: {label: [tuple without the label]}, in order of annotation."
         raise NotImplementedError
 
-    def questions(self, record: dict, gold: dict, schema: Schema, draw) -> list[Question]:
-        "What to ask about a record with this gold; `draw` decides which negatives, and in which order."
-        return [ask(l) for l in draw.labels(schema.labels, list(gold))]
-
-    def batches(self, questions: list[Question], k: int) -> list[list[Question]]:
-        "Questions that are asked together; OneKE asks described labels all at once."
-        return split(questions, -1 if self.by_label and questions and questions[0].about else k)
-
-    def item(self, q: Question) -> Any:
-        "A question as it stands in an instruction's schema."
-        return q.label
-
-    def question(self, item: Any) -> Question:
-        "A schema item of an instruction as a question."
-        return Question(item)
-
-    def described(self, q: Question) -> Any:
-        "What stands at a described label in the object that asks for it."
-        return q.about[0] if q.about else ''
-
-    def undescribed(self, label: str, value: Any) -> Question:
-        "A described label of an instruction as a question."
-        return Question(label, about=(value,))
-
-    def answer_key(self, q: Question) -> str:
-        "The key under which the answer to a question stands."
-        return q.label
-
-    def value(self, q: Question, found: list, text: str) -> Any:
-        "What the answer says to one question; `found` are the gold items of its label."
-        raise NotImplementedError
-
-    def parse(self, answer: dict, problem=lambda msg: None) -> Iterator[tuple]:
-        "The items that an answer names, label first; what has a wrong shape goes to `problem`."
-        raise NotImplementedError
-
-    def mentions(self, item: tuple) -> Iterator[tuple[str, str]]:
-        "The strings that an item takes from the text, each with the part that it plays: (part, string)."
-        for name, x in zip(self.names, item[1:]):
-            if isinstance(x, str): yield name, x
-            else: yield from x
-
-    def asked(self, q: Question, found: list) -> list:
-        "The gold items of a question's label, as far as it asks for them."
-        return found
-
-    def annotation(self, q: Question, item: tuple) -> dict:
-        "An item that was answered to a question, as a record has it: the way back from `gold`."
-        return dict(zip(self.fields, (*item[1:], q.label)))
-
-    def counts(self, item: tuple) -> Iterator[tuple[str, tuple]]:
-        "What the scorer counts of an item: (metric, thing); nothing where a string is missing."
-        if '' not in item[1:]: yield '', item
-
     def __repr__(self): return self.name
+
+# %% ../nbs/01_tasks.ipynb #68226aef
+@patch
+def questions(self: Task, record: dict, gold: dict, schema: Schema, draw) -> list[Question]:
+    "What to ask about a record with this gold; `draw` decides which negatives, and in which order."
+    return [ask(l) for l in draw.labels(schema.labels, list(gold))]
+
+@patch
+def batches(self: Task, questions: list[Question], k: int) -> list[list[Question]]:
+    "Questions that are asked together; OneKE asks described labels all at once."
+    return split(questions, -1 if self.by_label and questions and questions[0].about else k)
+
+@patch
+def item(self: Task, q: Question) -> Any:
+    "A question as it stands in an instruction's schema."
+    return q.label
+
+@patch
+def question(self: Task, item: Any) -> Question:
+    "A schema item of an instruction as a question."
+    return Question(item)
+
+# %% ../nbs/01_tasks.ipynb #82dc850b
+@patch
+def described(self: Task, q: Question) -> Any:
+    "What stands at a described label in the object that asks for it."
+    return q.about[0] if q.about else ''
+
+@patch
+def undescribed(self: Task, label: str, value: Any) -> Question:
+    "A described label of an instruction as a question."
+    return Question(label, about=(value,))
+
+# %% ../nbs/01_tasks.ipynb #d02841c8
+@patch
+def answer_key(self: Task, q: Question) -> str:
+    "The key under which the answer to a question stands."
+    return q.label
+
+@patch
+def value(self: Task, q: Question, found: list, text: str) -> Any:
+    "What the answer says to one question; `found` are the gold items of its label."
+    raise NotImplementedError
+
+@patch
+def parse(self: Task, answer: dict, problem=lambda msg: None) -> Iterator[tuple]:
+    "The items that an answer names, label first; what has a wrong shape goes to `problem`."
+    raise NotImplementedError
+
+@patch
+def annotation(self: Task, q: Question, item: tuple) -> dict:
+    "An item that was answered to a question, as a record has it: the way back from `gold`."
+    return dict(zip(self.fields, (*item[1:], q.label)))
+
+# %% ../nbs/01_tasks.ipynb #defdeb1a
+@patch
+def doubts(self: Task, record: dict, schema: Schema) -> Iterator[str]:
+    "What had to be decided about a record without being told; counted and reported by the conversion."
+    yield from ()
+
+@patch
+def asked(self: Task, q: Question, found: list) -> list:
+    "The gold items of a question's label, as far as it asks for them."
+    return found
+
+@patch
+def counts(self: Task, item: tuple) -> Iterator[tuple[str, tuple]]:
+    "What the scorer counts of an item: (metric, thing); nothing where a string is missing."
+    if '' not in item[1:]: yield '', item
+
+@patch
+def mentions(self: Task, item: tuple) -> Iterator[tuple[str, str]]:
+    "The strings that an item takes from the text, each with the part that it plays: (part, string)."
+    for name, x in zip(self.names, item[1:]):
+        if isinstance(x, str): yield name, x
+        else: yield from x
 
 # %% ../nbs/01_tasks.ipynb #5129f014
 def _strings(value, label, problem):
@@ -267,31 +291,39 @@ class SPO(RE):
 
     def label(self, o): return f"{o['head_type']}_{o['relation']}_{o['tail_type']}"
 
-    def questions(self, record, gold, schema, draw):
-        parts = {self.label(o): (o['head_type'], o['relation'], o['tail_type']) for o in self.annotations(record)}
-        return [ask(l, parts.get(l) or tuple(schema.parts[l]))
-                for l in draw.labels(schema.labels, list(gold))]
+# %% ../nbs/01_tasks.ipynb #7fcd39d4
+@patch
+def questions(self: SPO, record, gold, schema, draw):
+    parts = {self.label(o): (o['head_type'], o['relation'], o['tail_type']) for o in self.annotations(record)}
+    return [ask(l, parts.get(l) or tuple(schema.parts[l]))
+            for l in draw.labels(schema.labels, list(gold))]
 
-    def batches(self, questions, k):
-        rounds, seen = [], {}
-        for q in questions:
-            seen[q.parts[1]] = n = seen.get(q.parts[1], -1) + 1
-            if n == len(rounds): rounds.append([])
-            rounds[n].append(q)
-        return [b for r in rounds for b in split(r, k)]
+@patch
+def batches(self: SPO, questions, k):
+    rounds, seen = [], {}
+    for q in questions:
+        seen[q.parts[1]] = n = seen.get(q.parts[1], -1) + 1
+        if n == len(rounds): rounds.append([])
+        rounds[n].append(q)
+    return [b for r in rounds for b in split(r, k)]
 
-    def item(self, q):
-        about = {'description': q.about[0]} if q.about else {}
-        return dict(zip(('subject_type', 'predicate', 'object_type'), q.parts)) | about
+# %% ../nbs/01_tasks.ipynb #ffa45139
+@patch
+def item(self: SPO, q):
+    about = {'description': q.about[0]} if q.about else {}
+    return dict(zip(('subject_type', 'predicate', 'object_type'), q.parts)) | about
 
-    def question(self, item):
-        parts = item['subject_type'], item['predicate'], item['object_type']
-        return Question('_'.join(parts), parts, about=(item['description'], '', '', '') if 'description' in item else ())
+@patch
+def question(self: SPO, item):
+    parts = item['subject_type'], item['predicate'], item['object_type']
+    return Question('_'.join(parts), parts, about=(item['description'], '', '', '') if 'description' in item else ())
 
-    def annotation(self, q, item):
-        return dict(zip(self.fields, (item[1], q.parts[0], q.parts[1], item[2], q.parts[2])))
+@patch
+def answer_key(self: SPO, q): return q.parts[1]
 
-    def answer_key(self, q): return q.parts[1]
+@patch
+def annotation(self: SPO, q, item):
+    return dict(zip(self.fields, (item[1], q.parts[0], q.parts[1], item[2], q.parts[2])))
 
 # %% ../nbs/01_tasks.ipynb #ef911c68
 def _arguments(o):
@@ -337,27 +369,40 @@ class Events(Task):
         for o in self.annotations(record): res.setdefault(o['event_type'], []).append((_trigger(o), tuple(_arguments(o))))
         return res
 
-    def described(self, q):
-        item = self.item(q)
-        about = q.about or [''] * (1 + len(q.parts))
-        return {item.pop('event_type'): about[0], **item, 'arguments': dict(zip(q.parts, about[1:]))}
+# %% ../nbs/01_tasks.ipynb #7a54729e
+@patch
+def described(self: Events, q):
+    item = self.item(q)
+    about = q.about or [''] * (1 + len(q.parts))
+    return {item.pop('event_type'): about[0], **item, 'arguments': dict(zip(q.parts, about[1:]))}
 
-    def undescribed(self, label, value):
-        q, roles = self.question({**value, 'event_type': label}), value.get('arguments')
-        roles = roles if isinstance(roles, dict) else dict.fromkeys(q.parts, '')
-        return Question(q.label, q.parts, q.triggers, (value.get(label, ''), *roles.values()))
+@patch
+def undescribed(self: Events, label, value):
+    q, roles = self.question({**value, 'event_type': label}), value.get('arguments')
+    roles = roles if isinstance(roles, dict) else dict.fromkeys(q.parts, '')
+    return Question(q.label, q.parts, q.triggers, (value.get(label, ''), *roles.values()))
 
-    def annotation(self, q, item):
-        args = [{'role': r, 'argument': a} for r, a in item[2]]
-        return {'event_type': q.label, 'event_trigger': item[1], 'arguments': args}
+@patch
+def annotation(self: Events, q, item):
+    args = [{'role': r, 'argument': a} for r, a in item[2]]
+    return {'event_type': q.label, 'event_trigger': item[1], 'arguments': args}
 
-    def asked(self, q, found):
-        found = [(t, tuple(a for a in args if a[0] in q.parts)) for t, args in found]
-        return [(t, args) for t, args in found if t or args]
+# %% ../nbs/01_tasks.ipynb #3095f50c
+@patch
+def doubts(self: Events, record, schema):
+    for o in self.annotations(record):
+        values = [o.get('event_trigger'), *(a.get('argument') for a in o.get('arguments') or [])]
+        if NAN in values: yield f"'{NAN}' is annotated, which here means that there is nothing"
 
-    def counts(self, item):
-        if item[1] or item[2]: yield 'event', item[:2]
-        for role, value in item[2]: yield 'argument', (item[0], role, value)
+@patch
+def asked(self: Events, q, found):
+    found = [(t, tuple(a for a in args if a[0] in q.parts)) for t, args in found]
+    return [(t, args) for t, args in found if t or args]
+
+@patch
+def counts(self: Events, item):
+    if item[1] or item[2]: yield 'event', item[:2]
+    for role, value in item[2]: yield 'argument', (item[0], role, value)
 
 # %% ../nbs/01_tasks.ipynb #9c966276
 class EE(Events):
@@ -413,23 +458,27 @@ class EEA(EE):
                        triggers and tuple(t for t, _ in triggers[l] if t)) for l, found in gold.items()]
         return draw.order([q for q in qs if q.parts])
 
-    def item(self, q):
-        given = {} if q.triggers is None else {'trigger': list(q.triggers)}
-        return {'event_type': q.label, **given, 'arguments': list(q.parts)}
-
-    def question(self, item):
-        t = item.get('trigger')
-        return Question(item['event_type'], tuple(item.get('arguments') or ()), tuple(t) if isinstance(t, list) else None)
-
     def value(self, q, found, text):
         found = sorted(found, key=lambda o: min((position(text, v) for _, v in o[1]), default=0))
         return [roles for _, args in found if (roles := _roles(args, q.parts, text))]
 
-    def parse(self, answer, problem=lambda msg: None):
-        for label, events in answer.items():
-            for e in events if isinstance(events, list) else problem(f'{label}: a list is expected') or []:
-                if isinstance(e, dict) and isinstance(e.get('arguments'), dict): e = e['arguments']
-                yield label, '', _read_roles(e, label, problem)
+# %% ../nbs/01_tasks.ipynb #4b0a8c58
+@patch
+def item(self: EEA, q):
+    given = {} if q.triggers is None else {'trigger': list(q.triggers)}
+    return {'event_type': q.label, **given, 'arguments': list(q.parts)}
+
+@patch
+def question(self: EEA, item):
+    t = item.get('trigger')
+    return Question(item['event_type'], tuple(item.get('arguments') or ()), tuple(t) if isinstance(t, list) else None)
+
+@patch
+def parse(self: EEA, answer, problem=lambda msg: None):
+    for label, events in answer.items():
+        for e in events if isinstance(events, list) else problem(f'{label}: a list is expected') or []:
+            if isinstance(e, dict) and isinstance(e.get('arguments'), dict): e = e['arguments']
+            yield label, '', _read_roles(e, label, problem)
 
 # %% ../nbs/01_tasks.ipynb #dda29729
 class KG(Task):
@@ -453,38 +502,57 @@ class KG(Task):
             res.setdefault(t, []).append((o['head'], o['relation'], o['tail']))
         return res
 
-    def questions(self, record, gold, schema, draw):
-        every = [(t, a) for t in schema.labels for a in schema.parts.get(t, [])]
-        own = unique((t, a) for t, found in gold.items() for _, a, _ in found)
-        by_type = {}
-        for t, a in draw.pairs(every, own): by_type.setdefault(t, []).append(a)
-        return draw.order([ask(t, tuple(attributes)) for t, attributes in by_type.items()])
+# %% ../nbs/01_tasks.ipynb #ed13f0e4
+@patch
+def questions(self: KG, record, gold, schema, draw):
+    every = [(t, a) for t in schema.labels for a in schema.parts.get(t, [])]
+    own = unique((t, a) for t, found in gold.items() for _, a, _ in found)
+    by_type = {}
+    for t, a in draw.pairs(every, own): by_type.setdefault(t, []).append(a)
+    return draw.order([ask(t, tuple(attributes)) for t, attributes in by_type.items()])
 
-    def item(self, q):
-        return {'entity_type': q.label, 'attributes': dict(zip(q.parts, q.about[1:])) if q.about else list(q.parts)}
+@patch
+def item(self: KG, q):
+    return {'entity_type': q.label, 'attributes': dict(zip(q.parts, q.about[1:])) if q.about else list(q.parts)}
 
-    def question(self, item):
-        parts = item.get('attributes') or ()
-        return Question(item['entity_type'], tuple(parts), about=('', *parts.values()) if isinstance(parts, dict) else ())
+@patch
+def question(self: KG, item):
+    parts = item.get('attributes') or ()
+    return Question(item['entity_type'], tuple(parts), about=('', *parts.values()) if isinstance(parts, dict) else ())
 
-    def annotation(self, q, item): return dict(head=item[1], head_type=q.label, relation=item[2], tail=item[3])
+# %% ../nbs/01_tasks.ipynb #b4497135
+@patch
+def value(self: KG, q, found, text):
+    heads = sorted(unique(h for h, _, _ in found), key=lambda h: position(text, h))
+    return {h: self._attributes(q, [o for o in found if o[0] == h], text) for h in heads}
 
-    def value(self, q, found, text):
-        heads = sorted(unique(h for h, _, _ in found), key=lambda h: position(text, h))
-        return {h: self._attributes(q, [o for o in found if o[0] == h], text) for h in heads}
+@patch
+def _attributes(self: KG, q, found, text):
+    res = {a: sorted((v for _, a2, v in found if a2 == a), key=lambda v: position(text, v)) for a in q.parts}
+    return {a: _one_or_list(vs) for a, vs in res.items() if vs}
 
-    def _attributes(self, q, found, text):
-        res = {a: sorted((v for _, a2, v in found if a2 == a), key=lambda v: position(text, v)) for a in q.parts}
-        return {a: _one_or_list(vs) for a, vs in res.items() if vs}
+@patch
+def parse(self: KG, answer, problem=lambda msg: None):
+    for label, heads in answer.items():
+        for head, attributes in heads.items() if isinstance(heads, dict) else problem(f'{label}: an object of entities is expected') or ():
+            for a, v in _read_roles(attributes, f'{label}, {head}', problem): yield label, head, a, v
 
-    def parse(self, answer, problem=lambda msg: None):
-        for label, heads in answer.items():
-            for head, attributes in heads.items() if isinstance(heads, dict) else problem(f'{label}: an object of entities is expected') or ():
-                for a, v in _read_roles(attributes, f'{label}, {head}', problem): yield label, head, a, v
+# %% ../nbs/01_tasks.ipynb #04dfa744
+@patch
+def doubts(self: KG, record, schema):
+    for o in self.annotations(record):
+        owners = [t for t, attributes in schema.parts.items() if o['relation'] in attributes]
+        if o.get('head_type') not in schema.parts and len(owners) != 1:
+            yield f"the entity type of a head cannot be told from its attribute; it is taken for '{self.owner(o, schema)}'"
 
-    def mentions(self, item): return [('', item[1]), item[2:]]
+@patch
+def annotation(self: KG, q, item): return dict(head=item[1], head_type=q.label, relation=item[2], tail=item[3])
 
-    def asked(self, q, found): return unique(o for o in found if o[1] in q.parts and o[2] != NAN)
+@patch
+def mentions(self: KG, item): return [('', item[1]), item[2:]]
+
+@patch
+def asked(self: KG, q, found): return unique(o for o in found if o[1] in q.parts and o[2] != NAN)
 
 # %% ../nbs/01_tasks.ipynb #703d5e66
 TASKS = {t.name: t for t in (NER(), RE(), SPO(), EE(), EET(), EEA(), KG())}

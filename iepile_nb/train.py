@@ -27,7 +27,8 @@ def read_train_rows(
     for n, row in read_jsonl(path):
         if len(rows) == limit: break
         if 'output' not in row:
-            raise located(path, n, "this is a test-format file (it has no 'output'); convert it with --split train")
+            raise located(path, n, "this is a test-format file (it has no 'output'); "
+                                   'convert it with --split train')
         if not isinstance(row['output'], str): raise located(path, n, "'output' should be a string of JSON")
         rows.append(row)
     return rows
@@ -40,7 +41,8 @@ def hold_out(
 ) -> tuple[list[dict], list[dict]]: # rows to train on, rows held out
     "Hold out some rows at random, a tenth at most."
     most = min(max(1, len(rows) // 10), len(rows) - 1)
-    if n and n > most: log.warning('--val_set_size %d is more than a tenth of the %d rows; %d are held out', n, len(rows), most)
+    if n and n > most:
+        log.warning('--val_set_size %d is more than a tenth of the %d rows; %d are held out', n, len(rows), most)
     held = set(random.Random(seed).sample(range(len(rows)), min(n or 1000, most)))
     return [r for i, r in enumerate(rows) if i not in held], [rows[i] for i in sorted(held)]
 
@@ -61,7 +63,7 @@ def encode_rows(
     log.info('%d rows; %d were shortened, the answers of %d of them too', len(encoded),
              sum(e.left_out > 0 or e.cut for e in encoded), sum(e.cut for e in encoded))
     if problems: log.warning('%d rows were left out; the first is %s', len(problems), problems[0])
-    if not encoded: raise UserError(f'no row is left to train on; {problems[0] if problems else "there are none"}')
+    if not encoded: raise UserError(f'no row is left to train on; {problems[0] if problems else "all are held out"}')
     return [{'input_ids': e.input_ids, 'labels': e.labels} for e in encoded]
 
 # %% ../nbs/09_train.ipynb #f0a5a80d
@@ -77,57 +79,61 @@ def example(
 # %% ../nbs/09_train.ipynb #647a392c
 def _parser():
     "The arguments of `iepile_train` but for those that transformers knows by itself."
-    p = argparse.ArgumentParser(prog='iepile_train', description='Train an adapter on rows of instructions and answers.',
-        allow_abbrev=False, usage='iepile_train [options], or iepile_train FILE.yaml (or .json) with the options in it',
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog='All settings of transformers.TrainingArguments are options, too.\n\n'
+    p = argparse.ArgumentParser(prog='iepile_train', allow_abbrev=False,
+        description='Train an adapter on rows of instructions and answers.',
+        usage='iepile_train [options], or iepile_train FILE.yaml (or .json) with the options in it',
+        epilog='All settings of transformers.TrainingArguments are options, too. '
                'example: iepile_train --model_name_or_path tiny --train_file outputs/NER/train.json '
                '--output_dir outputs/NER/lora --num_train_epochs 2 --limit 20')
     model_arguments(p)
-    for arguments in (_data_arguments, _lora_arguments, _run_arguments): arguments(p.add_argument)
+    for group in (_data_arguments, _lora_arguments, _run_arguments, _trainer_arguments): group(p.add_argument)
     old_flags(p, flags(TRAIN_FLAGS))
     return p
 
 def _switch(default=False): return dict(type=boolean, nargs='?', const=True, default=default)
 
+# %% ../nbs/09_train.ipynb #b0e3a579
 def _data_arguments(a):
     a('--train_file', help='training rows, one JSON object a line')
     a('--valid_file', help='rows of the same kind to watch the loss on')
-    a('--val_set_size', type=int, help='without a --valid_file: rows held out for --do_eval (1000, a tenth at most)')
+    a('--val_set_size', type=int, help='without a --valid_file: rows held out for --do_eval (a tenth, at most 1000)')
     a('--max_source_length', type=int, help='tokens that the prompt of a row above --cutoff_len may keep')
-    a('--max_target_length', type=int, default=256, help='tokens that its answer keeps in any case (%(default)s)')
+    a('--max_target_length', type=int, default=256, help='tokens that its answer keeps (%(default)s)')
     a('--limit', type=int, help='train on the first N rows only')
 
-# %% ../nbs/09_train.ipynb #b0e3a579
 def _lora_arguments(a):
-    a('--finetuning_type', default='lora', choices=['lora', 'full', 'freeze'], help='an adapter, or all weights (%(default)s)')
+    a('--finetuning_type', default='lora', help='lora: an adapter; full: all weights (%(default)s)')
     a('--lora_r', type=int, default=8, help='rank of the adapter (%(default)s)')
     a('--lora_alpha', type=float, help='its scale (twice the rank)')
     a('--lora_dropout', type=float, default=.1, help='(%(default)s)')
-    a('--lora_target_modules', help='layers it is put on, with commas between them (all linear layers but the last)')
+    a('--lora_target_modules', help='its layers, with commas between them (all linear ones but the last)')
     a('--additional_target', help='layers that are trained and saved whole, with commas between them')
-    a('--resume_lora_training', **_switch(True), help='with --checkpoint_dir: False = a new adapter on top of it')
+    a('--resume_lora_training', **_switch(True), help='False: train a new adapter on top of --checkpoint_dir')
 
+# %% ../nbs/09_train.ipynb #3d8a0a37
 def _run_arguments(a):
     a('--output_dir', help='where the adapter goes, and the checkpoints')
     a('--overwrite', **_switch(), help='start afresh, whatever is in --output_dir')
     a('--overwrite_output_dir', **_switch(), help='the same, but an unfinished run of the same options goes on')
-    a('--per_device_train_batch_size', type=int, default=8, help='(%(default)s)')
-    a('--gradient_accumulation_steps', type=int, default=1, help='(%(default)s)')
+    a('--stage', default='sft', choices=['sft'], help='(%(default)s)')
+    a('--seed', type=int, default=42, help='(%(default)s)')
+    a('--use_cpu', '--no_cuda', **_switch(), help='do not use a GPU')
+    a('--save_strategy', default='epoch', help='no, steps, epoch; the result is always saved (%(default)s)')
+    a('--save_total_limit', type=int, default=2, help='checkpoints that are kept (%(default)s)')
+    a('--eval_strategy', '--evaluation_strategy', default='no', help='no, steps or epoch (%(default)s)')
+    a('--logging_steps', type=float, default=2, help='(%(default)s)')
+
+# %% ../nbs/09_train.ipynb #19557df6
+def _trainer_arguments(a):
     a('--num_train_epochs', type=float, default=3., help='(%(default)s)')
     a('--learning_rate', type=float, default=5e-5, help='(%(default)s; with LoRA, 2e-4 is usual)')
-    a('--warmup_steps', '--warmup_ratio', type=float, default=0, help='steps, or below 1 a share of them (%(default)s)')
-    a('--eval_strategy', '--evaluation_strategy', default='no', help='no, steps or epoch (%(default)s)')
-    a('--save_strategy', default='epoch', help='no, steps or epoch; the result is saved in any case (%(default)s)')
-    a('--save_total_limit', type=int, default=2, help='checkpoints that are kept (%(default)s)')
-    a('--logging_steps', type=float, default=2, help='(%(default)s)')
+    a('--warmup_steps', '--warmup_ratio', type=float, default=0, help='steps, or a share below 1 (%(default)s)')
+    a('--per_device_train_batch_size', type=int, default=8, help='(%(default)s)')
+    a('--gradient_accumulation_steps', type=int, default=1, help='(%(default)s)')
     a('--group_by_length', **_switch(True), help='rows of similar length together (%(default)s)')
     a('--activation_checkpointing', '--gradient_checkpointing', **_switch(None),
       help='save memory by computing things twice (on a GPU: yes)')
     a('--neftune_noise_alpha', '--neft_alpha', type=float, help='noise on the embeddings')
-    a('--use_cpu', '--no_cuda', **_switch(), help='do not use a GPU')
-    a('--seed', type=int, default=42, help='(%(default)s)')
-    a('--stage', default='sft', choices=['sft'], help='(%(default)s)')
 
 # %% ../nbs/09_train.ipynb #13ee6081
 TRAIN_FLAGS = {
@@ -161,28 +167,31 @@ def parse(argv: list[str]) -> dict:
         if name not in own: p.error(f'--{name} is needed')
     if not rest: return own
     from transformers import HfArgumentParser, TrainingArguments
-    others, rest = _given(HfArgumentParser(TrainingArguments, prog=p.prog, allow_abbrev=False, add_help=False), rest)
+    trainer = HfArgumentParser(TrainingArguments, prog=p.prog, allow_abbrev=False, add_help=False)
+    others, rest = _given(trainer, rest)
     if rest: p.error(f'unrecognized arguments: {" ".join(rest)}')
     return {**others, **own}
 
 # %% ../nbs/09_train.ipynb #82548df3
 def read_options(path: str) -> list[str]: # as they would stand on a command line
     "The options in a YAML or JSON file."
-    if not Path(path).is_file(): raise located(path, msg='no such file; it should hold the options of the run')
     import yaml # JSON is YAML, too
+    if not Path(path).is_file(): raise located(path, msg='no such file; it should hold the options of a run')
     try: options = yaml.safe_load(Path(path).read_text(encoding='utf-8'))
     except yaml.YAMLError as e: raise located(path, msg=f'broken file ({" ".join(str(e).split())})') from None
-    if not isinstance(options, dict): raise located(path, msg='it should hold one object with the options of the run')
-    return [x for k, v in options.items() if v is not None for x in (f'--{k}', v if isinstance(v, str) else json.dumps(v))]
+    if not isinstance(options, dict): raise located(path, msg='it should hold one object, the options of a run')
+    pairs = [(f'--{k}', v if isinstance(v, str) else json.dumps(v)) for k, v in options.items() if v is not None]
+    return [x for pair in pairs for x in pair]
 
 # %% ../nbs/09_train.ipynb #61e1ac0a
 def settings(**given) -> argparse.Namespace:
-    "All options of a run: those given, and defaults for the others. Raises `UserError` for what is not offered."
+    "All options of a run, given or by default. Raises `UserError` for what is not offered."
     ignored = {f.name for f in flags(TRAIN_FLAGS)}
     own = {k: v for k, v in vars(_parser().parse_args([])).items() if f'--{k}' not in ignored}
     if rest := set(given) - set(own):
         from transformers import TrainingArguments
-        if unknown := rest - {f.name for f in fields(TrainingArguments)}: raise TypeError(f"train has no option '{min(unknown)}'")
+        rest -= {f.name for f in fields(TrainingArguments)}
+        if rest: raise TypeError(f"train has no option '{min(rest)}'")
     o = argparse.Namespace(**{**own, **given})
     for refused, why in _refusals(o):
         if refused: raise UserError(why)
@@ -190,14 +199,15 @@ def settings(**given) -> argparse.Namespace:
 
 def _refusals(o):
     "What cannot be had, each with what to do instead."
-    yield getattr(o, 'deepspeed', None), ('--deepspeed is not supported; to train on several GPUs, start with `torchrun '
-                                          '--nproc_per_node N -m iepile_nb.train` and add --fsdp full_shard')
-    yield o.finetuning_type == 'freeze', '--finetuning_type freeze is not offered; use lora, or full for all weights'
+    yield getattr(o, 'deepspeed', None), ('--deepspeed is not supported; to train on several GPUs, start with '
+        '`torchrun --nproc_per_node N -m iepile_nb.train` and add --fsdp full_shard')
+    yield o.finetuning_type not in ('lora', 'full'), (f'--finetuning_type {o.finetuning_type} is not offered; '
+        'use lora, or full for all weights')
     full = o.finetuning_type == 'full'
     yield full and o.bits < 16, '--finetuning_type full trains the weights themselves; use --bits 16'
     yield full and o.checkpoint_dir, '--finetuning_type full starts from a model; leave --checkpoint_dir out'
     merged = o.checkpoint_dir and not o.resume_lora_training
-    yield merged and o.bits < 16, 'an adapter cannot be merged into 4 or 8 bits; use --bits 16, or go on training in it'
+    yield merged and o.bits < 16, 'an adapter cannot be merged into 4 or 8 bits; use --bits 16, or go on in it'
 
 # %% ../nbs/09_train.ipynb #f590d825
 def training_arguments(
@@ -212,15 +222,16 @@ def training_arguments(
     own = {f.name: getattr(o, f.name) for f in fields(TrainingArguments) if f.init and hasattr(o, f.name)}
     if o.activation_checkpointing is None: own['activation_checkpointing'] = gpu
     usual = {'report_to': 'none', 'disable_tqdm': not (sys.stderr.isatty() or in_notebook())}
-    return TrainingArguments(**{**usual, **own,
-        'bf16': pick_dtype(asked) == torch.bfloat16, 'fp16': pick_dtype(asked) == torch.float16, 'use_cpu': not gpu,
-        'remove_unused_columns': False, 'prediction_loss_only': True, 'logging_nan_inf_filter': False, 'label_names': ['labels'],
-        'train_sampling_strategy': 'group_by_length' if o.group_by_length else 'random'})
+    fixed = {'bf16': pick_dtype(asked) == torch.bfloat16, 'fp16': pick_dtype(asked) == torch.float16,
+             'use_cpu': not gpu, 'remove_unused_columns': False, 'prediction_loss_only': True,
+             'logging_nan_inf_filter': False, 'label_names': ['labels'],
+             'train_sampling_strategy': 'group_by_length' if o.group_by_length else 'random'}
+    return TrainingArguments(**{**usual, **own, **fixed})
 
 # %% ../nbs/09_train.ipynb #50566ce9
 def layer_names(
-    given: str | None,        # q_proj,v_proj or ["q_proj", "v_proj"]; all or None = all linear layers but the last
-) -> list[str] | None:
+    given: str | None, # q_proj,v_proj or ["q_proj", "v_proj"]
+) -> list[str] | None: # None for all or nothing: all linear layers but the last
     "The layers that an option names."
     names = [n.strip(' "\'') for n in (given or 'all').strip(' []').split(',')]
     return None if 'all' in names else [n for n in names if n]
@@ -235,8 +246,8 @@ def check_same(
     own = check_adapter(folder)
     for option, key in {'lora_r': 'r', 'lora_alpha': 'lora_alpha', 'lora_dropout': 'lora_dropout'}.items():
         if option in given and given[option] != own[key]:
-            raise UserError(f'--{option} {given[option]}, but the adapter {folder} has {own[key]}, and training goes on in it; '
-                            'leave the option out, or add --resume_lora_training False for a new adapter on top')
+            raise UserError(f'--{option} {given[option]}, but the adapter {folder} has {own[key]}, and training goes '
+                            'on in it; leave the option out, or train a new one with --resume_lora_training False')
 
 # %% ../nbs/09_train.ipynb #dec996ea
 def prepare(
@@ -255,20 +266,24 @@ def prepare(
     if o.bits < 16: model = _for_kbit(model)
     if folders: model = load_adapters(model, folders, trainable=True)
     if folders and not go_on: model = model.merge_and_unload()
-    if not full and not go_on:
-        also = o.additional_target and layer_names(o.additional_target)
-        model = add_lora(model, o.lora_r, o.lora_alpha, o.lora_dropout, layer_names(o.lora_target_modules), also)
+    if not full and not go_on: model = add_lora(model, **_lora(o))
     if args.activation_checkpointing and not full: model.enable_input_require_grads()
     return model, tokenizer
 
+# %% ../nbs/09_train.ipynb #026020b6
 def _for_kbit(model):
     "A quantised model made ready for training: what is not quantised goes to full precision."
     from peft import prepare_model_for_kbit_training
     return prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
 
+def _lora(o):
+    "The arguments of `add_lora`."
+    return dict(r=o.lora_r, alpha=o.lora_alpha, dropout=o.lora_dropout, targets=layer_names(o.lora_target_modules),
+                also=o.additional_target and layer_names(o.additional_target))
+
 # %% ../nbs/09_train.ipynb #06fb1104
 class Watched:
-    "What is added to the Trainer: an end when the loss is no number, plain log lines, and evaluations that may fail."
+    "Added to the Trainer: an end when the loss is no number, plain log lines, evaluations that may fail."
     every, last, start = 10., 0., 0. # seconds between two lines in a log
 
     def log(self, logs: dict, *args):
@@ -276,8 +291,8 @@ class Watched:
         loss, now, s = logs.get('loss'), time.monotonic(), self.state
         if loss is None: return
         if not math.isfinite(loss):
-            raise UserError(f'the loss is {loss} at step {s.global_step}, so the run ends here; try a smaller --learning_rate '
-                            f'(it was {self.args.learning_rate:g}), or neither --fp16 nor --bf16')
+            raise UserError(f'the loss is {loss} at step {s.global_step}, so the run ends here; try a smaller '
+                            f'--learning_rate (it was {self.args.learning_rate:g}), or neither --fp16 nor --bf16')
         self.start = self.start or now
         if s.is_world_process_zero and (now - self.last >= self.every or s.global_step == s.max_steps):
             log.info('step %d of %d, loss %.3f, %.0f s', s.global_step, s.max_steps, loss, now - self.start)
@@ -286,7 +301,7 @@ class Watched:
     def evaluate(self, *args, **kwargs):
         try: return super().evaluate(*args, **kwargs)
         except Exception as e:
-            log.error('the evaluation failed (%s: %s); what is trained is saved all the same', type(e).__name__, e)
+            log.error('the evaluation failed (%s: %s); training is saved all the same', type(e).__name__, e)
             return {}
 
 # %% ../nbs/09_train.ipynb #705a879a
@@ -308,17 +323,19 @@ def make_trainer(
     return run
 
 # %% ../nbs/09_train.ipynb #f990617d
-MATTERS = ('model_name_or_path checkpoint_dir resume_lora_training bits bf16 fp16 template cutoff_len max_source_length '
-           'max_target_length finetuning_type lora_r lora_alpha lora_dropout lora_target_modules additional_target '
-           'num_train_epochs max_steps learning_rate warmup_steps lr_scheduler_type weight_decay optim max_grad_norm '
-           'per_device_train_batch_size gradient_accumulation_steps group_by_length neftune_noise_alpha seed').split()
+MATTERS = ('model_name_or_path checkpoint_dir resume_lora_training bits bf16 fp16 template cutoff_len '
+           'max_source_length max_target_length finetuning_type lora_r lora_alpha lora_dropout lora_target_modules '
+           'additional_target num_train_epochs max_steps learning_rate warmup_steps lr_scheduler_type weight_decay '
+           'optim max_grad_norm per_device_train_batch_size gradient_accumulation_steps group_by_length '
+           'neftune_noise_alpha seed').split()
 
 def run_card(o: argparse.Namespace, rows: list[dict]) -> dict:
     "What makes a run this run: the options that change the result, and a fingerprint of the rows."
     data = hashlib.sha256()
     for r in rows: data.update(json.dumps([r.get('instruction'), r.get('input'), r['output']]).encode())
-    given = {k: v for k in MATTERS if (v := getattr(o, k, None)) is not None}
-    return {'options': json.loads(json.dumps(given, default=str)), 'rows': len(rows), 'data': data.hexdigest()[:16]}
+    options = {k: v for k in MATTERS if (v := getattr(o, k, None)) is not None}
+    options = json.loads(json.dumps(options, default=str)) # as they will be read back
+    return {'options': options, 'rows': len(rows), 'data': data.hexdigest()[:16]}
 
 # %% ../nbs/09_train.ipynb #84064fd1
 def differences(card: dict, old: dict) -> list[str]:
@@ -345,8 +362,8 @@ def resume_from(
     if not old.get('finished') and not (differs and last): return last
     if o.overwrite_output_dir: return None
     if not differs: return ''
-    raise UserError(f'{o.output_dir} holds a run with other options ({differs[0]}); choose another --output_dir, '
-                    'or start afresh with --overwrite')
+    raise UserError(f'{o.output_dir} holds a run with other options ({differs[0]}); choose another '
+                    '--output_dir, or start afresh with --overwrite')
 
 # %% ../nbs/09_train.ipynb #ee47d54a
 def _load_rows(o):
@@ -360,9 +377,11 @@ def _save(trainer, card, **more):
     "Save what was trained, its tokenizer, and what there is to say about the run."
     trainer.save_model()
     trainer.save_state()
-    record = {**card, 'finished': True, **more, 'log': trainer.state.log_history, 'environment': environment()}
-    for name, keys in {'train_log.json': record, 'iepile_train.json': [*card, 'finished']}.items():
-        if trainer.args.should_save: _write(Path(trainer.args.output_dir)/name, {k: record[k] for k in keys})
+    record = {**card, **more, 'log': trainer.state.log_history, 'environment': environment()}
+    if trainer.args.should_save:
+        folder = Path(trainer.args.output_dir)
+        _write(folder/'train_log.json', record)
+        _write(folder/'iepile_train.json', {**card, 'finished': True})
     return record
 
 def _write(path, obj):
@@ -370,7 +389,7 @@ def _write(path, obj):
 
 # %% ../nbs/09_train.ipynb #36d83ad1
 def _start(o, card, args):
-    "Mark the folder as holding this run, and clear away what an earlier one left there; the checkpoint to go on from."
+    "Where to go on from (see `resume_from`); a folder that is started afresh is marked as holding this run."
     resume = resume_from(o, card)
     if resume is None and args.should_save:
         for old in Path(o.output_dir).glob('checkpoint-*'): shutil.rmtree(old)
@@ -384,8 +403,8 @@ def _trainer_for(o, args, rows, held, given):
     from transformers import set_seed
     set_seed(o.seed)
     model, tokenizer = prepare(o, args, given)
-    lengths = dict(cutoff_len=o.cutoff_len, max_source_length=o.max_source_length, max_target_length=o.max_target_length)
-    template = get_template(o.template, tokenizer)
+    template, names = get_template(o.template, tokenizer), ('cutoff_len', 'max_source_length', 'max_target_length')
+    lengths = {k: getattr(o, k) for k in names}
     rows, held = (encode_rows(r, tokenizer, template, **lengths) if r else [] for r in (rows, held))
     log.info(example(tokenizer, rows[0]))
     return make_trainer(model, tokenizer, args, rows, held)
@@ -394,7 +413,7 @@ def _trainer_for(o, args, rows, held, given):
 def train(
     **given, # the options of `iepile_train`, and those of `transformers.TrainingArguments`
 ) -> dict:   # what train_log.json holds: log (loss by step), options, rows, seconds
-    "Train a model on rows and save what was trained. Raises `UserError` for input or options that cannot work."
+    "Train a model on rows and save the result. Raises `UserError` for input or options that cannot work."
     o, start = settings(**given), time.monotonic()
     rows, held = _load_rows(o)
     if not held: o.eval_strategy = 'no'

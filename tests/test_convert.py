@@ -367,3 +367,13 @@ def test_all_shared_folders_convert(shared, tmp_path):
 def has_key(folder, key):
     path = next(p for p in folder.glob('t*.json'))
     return key in json.loads(path.open(encoding='utf-8').readline())
+
+
+def test_C16_what_is_doubtful_is_counted_and_said(tmp_path, caplog):
+    kg = ([], ['area'], {'person': ['area'], 'city': ['area']})
+    r = {'text': 'Porto, 41 km2', 'relation': [{'head': 'Porto', 'relation': 'area', 'tail': '41 km2'}]}
+    with caplog.at_level('WARNING', 'iepile_nb'): assert run(tmp_path, [r, r], task='KG', schema=kg) == 0
+    assert "2 times: the entity type of a head cannot be told from its attribute; it is taken for 'person'" in caplog.text
+    nan = {'text': 'x', 'event': [event('sale', NAN, buyer=['x'])]}
+    with caplog.at_level('WARNING', 'iepile_nb'): assert run(tmp_path, [nan], task='EE', schema=(['sale'], [], {'sale': ['buyer']})) == 0
+    assert "1 times: 'NAN' is annotated" in caplog.text

@@ -392,3 +392,53 @@ def test_corpus_of_the_paper(root):
     assert len(sets) == 33 and count(language='zh') == 7
     assert [count(task=t, language=l) for t in ('NER', 'RE', 'EE') for l in ('en', 'zh')] == [15, 3, 8, 2, 3, 2]
     assert json.loads((root/'iepile_nb/assets/datasets.json').read_text())['sources']
+
+
+# ---- shaping the training set
+
+@pytest.mark.parametrize('ratio', [0, .5, 1, 2, 100])
+def test_pure_negative_ratio(root, tmp_path, ratio):
+    from iepile_nb.convert import row_counts
+    src, schema = root/'data/RE/sample.json', root/'data/RE/schema.json'
+    records = rows(src)
+    def run(records, *more):
+        save(tmp_path/'d.json', *records)
+        assert conversion.main(['--task', 'RE', '--src_path', str(tmp_path/'d.json'), '--schema_path', str(schema), '--source', 's', '--tgt_path', str(tmp_path/'o.json'), *more]) == 0
+        return rows(tmp_path/'o.json')
+    every, few = run(records), run(records, '--pure_negative_ratio', str(ratio))
+    answers = [r for r in every if any(json.loads(r['output']).values())]
+    c = row_counts(few)
+    assert c['rows'] - c['pure negatives'] == len(answers) and c['pure negatives'] == min(int(ratio * len(answers)), len(every) - len(answers))
+    assert [r for r in every if r in few] == few
+    assert sorted(map(str, run(records[::-1], '--pure_negative_ratio', str(ratio)))) == sorted(map(str, few))
+
+
+def test_recipe_of_real_datasets(shared, tmp_path, capsys):
+    "Five published datasets, one training set: every row of a text in one part, counts and hashes beside it."
+    from iepile_nb.data import main
+    sets = [('CrossNER_AI', 'NER', 'en', 1), ('CrossNER_science', 'NER', 'en', .5), ('SciERC_pairs', 'RE', 'en', 1), ('PHEE', 'EE', 'en', 2), ('FewFC', 'EE', 'zh', 1)]
+    entry = '  - {{src_path: {0}/{1}/train.json, schema_path: {0}/{1}/schema.json, task: {2}, language: {3}, weight: {4}, limit: 60, pure_negative_ratio: 2}}'
+    save(tmp_path/'r.yaml', 'seed: 7', 'dev_share: 0.2', 'datasets:', *[entry.format(shared/'data', *s) for s in sets])
+    assert main(['recipe', '--src_path', str(tmp_path/'r.yaml'), '--tgt_path', str(tmp_path/'a')]) == 0
+    assert 'CrossNER_AI' in capsys.readouterr().out
+    train, dev = rows(tmp_path/'a/train.json'), rows(tmp_path/'a/dev.json')
+    manifest = json.loads((tmp_path/'a/manifest.json').read_text())
+    assert len(train) == sum(c['train'] for c in manifest['counts']) and len(dev) == sum(c['dev'] for c in manifest['counts'])
+    assert len(manifest['sha256']) == 10 and manifest['recipe']['seed'] == 7 and 'python' in manifest['versions']
+    text = lambda r: json.loads(r['instruction'])['input']
+    assert {r['source'] for r in train} == {s[0] for s in sets} and not {*map(text, train)} & {*map(text, dev)}
+    assert [r['source'] for r in train] != sorted(r['source'] for r in train)
+    assert main(['recipe', '--src_path', str(tmp_path/'r.yaml'), '--tgt_path', str(tmp_path/'b')]) == 0
+    assert (tmp_path/'a/train.json').read_bytes() == (tmp_path/'b/train.json').read_bytes()
+
+
+@pytest.mark.parametrize('text, problem', [
+    ('datasets: [', 'broken YAML'), ('- 1', "a list 'datasets'"), ('datasets: []', "a list 'datasets'"), ('color: 1\ndatasets: [{}]', "'color' is no key"),
+    ('datasets: [{}]', "dataset 1: no 'src_path'"), ('seed: x\ndatasets: [{}]', "'seed' should be a number"),
+    ('datasets: [{src_path: a, schema_path: b, task: NER, weight: x}]', "'weight' should be a number"),
+    ('datasets: [{src_path: a, schema_path: b, task: XYZ}]', 'dataset 1: argument --task'), ('datasets: [{src_path: a, schema_path: b, task: NER}]', 'no such schema file')])
+def test_recipes_that_are_wrong(tmp_path, capsys, text, problem):
+    from iepile_nb.data import main
+    assert main(['recipe', '--src_path', str(save(tmp_path/'r.yaml', text)), '--tgt_path', str(tmp_path/'a')]) == 1
+    err = capsys.readouterr().err
+    assert problem in err and err.count('\n') == 1 and not (tmp_path/'a').exists()

@@ -144,7 +144,7 @@ def test_extractor_asks_in_batches_and_merges(parrot_dir, monkeypatch):
     assert '你是' in asked[-1]['instruction'] and ex.extract([], labels) == []
 
 def test_no_labels_is_said(llama_dir):
-    with pytest.raises(ValueError, match='no labels for task KG'): Extractor(llama_dir).extract('x', ['a'], 'KG')
+    with pytest.raises(ValueError, match='no labels for KG'): Extractor(llama_dir).extract('x', ['a'], 'KG')
 
 
 # The command
@@ -210,6 +210,6 @@ def test_as_a_process(tmp_path):
     "Help is quick, since torch is not imported for it; a wrong path is one line and exit code 1."
     start = time.time()
     r = subprocess.run([sys.executable, '-m', 'iepile_nb.infer', '--help'], capture_output=True, text=True)
-    assert r.returncode == 0 and 'example: iepile_predict' in r.stdout and time.time() - start < 5
+    assert r.returncode == 0 and 'example: iepile_predict' in ' '.join(r.stdout.split()) and time.time() - start < 5
     r = subprocess.run([sys.executable, '-m', 'iepile_nb.infer', '--input_file', 'nope.json', '--output_file', str(tmp_path/'o')], capture_output=True, text=True)
     assert r.returncode == 1 and r.stderr.strip().splitlines() == ['error: nope.json: no such file; check the path']

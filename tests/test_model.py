@@ -131,7 +131,7 @@ def test_an_adapter_of_another_shape_is_refused(llama_dir, adapter, tmp_path):
     M.AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path/'other')
     shutil.copy(llama_dir/'tokenizer.json', tmp_path/'other')
     shutil.copy(llama_dir/'tokenizer_config.json', tmp_path/'other')
-    with pytest.raises(UserError, match=f'does not fit .*other; it is one for {llama_dir}'): load_model(tmp_path/'other', adapter)
+    with pytest.raises(UserError, match=f'does not fit .*other; it is for {llama_dir}'): load_model(tmp_path/'other', adapter)
 
 def test_another_base_of_the_same_shape_is_said(llama_dir, adapter, tmp_path, caplog):
     shutil.copytree(llama_dir, tmp_path/'namesake')
