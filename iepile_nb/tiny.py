@@ -644,7 +644,7 @@ def backward(
 def answers(
     model, tokenizer,
     rows: list[dict],             # rows with an `instruction`
-    max_new_tokens: int = 160,
+    max_new_tokens: int = 256,
     size: int = 64,               # rows at a time
 ) -> list[dict]:                  # the rows with the model's `output`, the right answer as `label`
     "Let the model answer training rows."
