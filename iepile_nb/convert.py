@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['LANGUAGES', 'SPLITS', 'Rows', 'convert_lines', 'convert', 'row_counts', 'is_pure_negative', 'thinned', 'source_of',
-           'Job', 'main', 'read_recipe', 'write_shuffled', 'in_dev', 'mix', 'write_manifest']
+           'Conversion', 'main', 'read_recipe', 'write_shuffled', 'in_dev', 'mix', 'write_manifest']
 
 # %% ../nbs/04_convert.ipynb #f22a1019
 import argparse, hashlib, math, random, tempfile
@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Callable, Iterable, Iterator
 
 import orjson
+from fastcore.basics import patch
+from fastcore.meta import delegates
 
 from .core import *
 from .core import log
@@ -44,17 +46,17 @@ class Rows:
             left, right = brackets(self.task, batch)
             yield batch, f'{self.start}{left}{", ".join([code(self.task, q)[1].item for q in batch])}{right}{end}'
 
-    def train(self, record: dict, draw) -> Iterator[str]:
-        "The training lines of a record; `draw` decides what is asked, see `Sampler`."
-        gold = self.task.gold(record, self.schema)
-        for batch, line in self.instructions(record, gold, draw):
-            answers = [in_line(answer_to(self.task, q, gold[q.label], record['text'])) if q.label in gold else
-                       code(self.task, q)[1].empty for q in batch]
-            yield f'{{{line},"output":"{{{", ".join(answers)}}}"}}'
+# %% ../nbs/04_convert.ipynb #f3a21845
+@patch
+def train(self: Rows, record: dict, draw) -> Iterator[str]:
+    "The training lines of a record; `draw` decides what is asked, see `Sampler`."
+    gold = self.task.gold(record, self.schema)
+    for batch, line in self.instructions(record, gold, draw):
+        answers = [in_line(answer_to(self.task, q, gold[q.label], record['text'])) if q.label in gold else
+                   code(self.task, q)[1].empty for q in batch]
+        yield f'{{{line},"output":"{{{", ".join(answers)}}}"}}'
 
 # %% ../nbs/04_convert.ipynb #3274f968
-from fastcore.basics import patch
-
 @patch
 def test(self: Rows, record: dict, draw: AskAll) -> Iterator[str]:
     "The test lines of a record: id and, where it is annotated, label."
@@ -92,8 +94,6 @@ def convert_lines(
         else: yield from rows.train(r, Sampler(record_rng(seed, source, text_id(r['text'])), neg_schema, negatives, k, random_sort))
 
 # %% ../nbs/04_convert.ipynb #154fda91
-from fastcore.meta import delegates
-
 @delegates(convert_lines)
 def convert(records: Iterable[dict], schema: Schema, *args, **kwargs) -> Iterator[dict]:
     "The rows of annotated records as dicts; see `convert_lines`."
@@ -152,6 +152,7 @@ def _file_arguments(a):
     a('--source', help='name of the dataset (default: the folder of --src_path)')
     a('--limit', type=int, help='convert only the first N records')
 
+# %% ../nbs/04_convert.ipynb #d1a46b90
 def _row_arguments(a):
     "What the rows ask."
     a('--task', default='NER', type=str.upper, choices=list(TASKS), help='default %(default)s')
@@ -188,7 +189,7 @@ def _schema(o, task, records):
     return read_schema(o.schema_path, task, spo_triples(records()) if task.name == 'SPO' else (), o.theme)
 
 # %% ../nbs/04_convert.ipynb #ec1fd53e
-class Job:
+class Conversion:
     "One conversion, as the arguments describe it."
     def __init__(self, o):
         self.o, self.task, self.source, self.n = o, get_task(o.task), o.source or source_of(o.src_path), 0
@@ -220,7 +221,7 @@ class Job:
 @command
 def main(argv):
     "Convert a file of records."
-    job = Job(o := _parser().parse_args(argv))
+    job = Conversion(o := _parser().parse_args(argv))
     written = write_jsonl(o.tgt_path, map(str.encode, job.lines()))
     for doubt, n in job.doubts.items(): log.warning('%d times: %s', n, doubt)
     print(f'{o.tgt_path}: {written} rows from {job.n} records of {job.source} ({job.task}, {o.split})')
@@ -252,7 +253,7 @@ def _job(entry, place, seed):
     missing = [k for k in ('src_path', 'schema_path', 'task') if k not in entry]
     if missing: refuse(f"no '{missing[0]}'")
     argv = [f'--{k}' if v is True else f'--{k}={v}' for k, v in entry.items() if v is not False]
-    return Job(parser.parse_args([f'--seed={seed}', *argv])), weight
+    return Conversion(parser.parse_args([f'--seed={seed}', *argv])), weight
 
 def _times(line, weight, seed):
     "How often a row is taken: the whole part of the weight, and by its hash once more for the rest."

@@ -4,10 +4,11 @@
 
 # %% auto #0
 __all__ = ['log', 'COLAB', 'INSTALL', 'UserError', 'located', 'atomic_write', 'read_jsonl', 'write_jsonl', 'text_id',
-           'record_rng', 'in_notebook', 'progress', 'Flag', 'old_flags', 'command', 'environment', 'dress_lesson']
+           'record_rng', 'in_notebook', 'progress', 'Flag', 'old_flags', 'command', 'environment', 'lesson_folder',
+           'dress_lesson']
 
 # %% ../nbs/00_core.ipynb #7c8769e1
-import argparse, hashlib, logging, os, platform, random, sys, tempfile, time
+import argparse, hashlib, logging, os, platform, random, shutil, sys, tempfile, time
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
@@ -211,6 +212,16 @@ def environment() -> dict: # package versions, python, processor and, where torc
     gpu = torch.cuda.get_device_name() if torch and torch.cuda.is_available() else None
     return {'python': platform.python_version(), 'system': platform.system(), 'machine': platform.machine(),
             'cpus': os.cpu_count(), 'gpu': gpu, **versions}
+
+# %% ../nbs/00_core.ipynb #7d2b2fc7
+def lesson_folder(
+    name: str, # of the lesson
+) -> Path:
+    "An empty folder for what a lesson writes, beside the folder of the lessons."
+    folder = Path('../outputs/lessons')/name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
 
 # %% ../nbs/00_core.ipynb #228f24b8
 COLAB = 'https://colab.research.google.com'

@@ -562,7 +562,7 @@ def gather(
     "Rows back to records."
     open_, closed, again = {}, set(), 0 # open by (source, text): number of the first row, of the last, labels asked, record
     for n, (row, (text, labels, found)) in build_each(path, rows, lambda r: (r, _answers(r, task)), bad):
-        key = row.get('source', ''), text
+        key = str(row.get('source', '')), text
         if key in open_ and (labels & open_[key][2]): yield open_[key][0], open_.pop(key)[3]
         again += hash(key) in closed
         first, _, asked, record = open_.pop(key, (n, n, set(), {'text': text, 'source': row.get('source', ''), task.key: []}))

@@ -578,3 +578,6 @@ def main(argv):
     target = Path(o.output) if o.output else Path(path).parent/'output_msg'/Path(path).name
     save_result(result, target)
     print(f'{result}\n{result.rules}\n{target}')
+
+# %% ../nbs/08_evaluate.ipynb #f033ca39
+if __name__ == '__main__' and not in_notebook(): raise SystemExit(main())

@@ -225,7 +225,7 @@ def tokens_html(
     tokenizer,
     row: Encoded,
 ) -> str: # HTML in which everything is escaped
-    "A row as coloured tokens: dark where the loss is taken, pale where it is not."
+    "A row as coloured tokens: green where the loss is taken, grey where it is not."
     parts, start = [], 0
     for i in range(1, len(row.input_ids) + 1):
         text = tokenizer.decode(row.input_ids[start:i])

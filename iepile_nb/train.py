@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['TRAIN_FLAGS', 'MATTERS', 'read_train_rows', 'hold_out', 'encode_rows', 'example', 'parse', 'read_options', 'settings',
            'training_arguments', 'layer_names', 'check_same', 'prepare', 'Watched', 'make_trainer', 'run_card',
-           'differences', 'last_checkpoint', 'resume_from', 'train', 'main']
+           'differences', 'checkpoints', 'last_checkpoint', 'resume_from', 'train', 'main']
 
 # %% ../nbs/09_train.ipynb #a195f5bf
 import argparse, hashlib, json, math, random, shutil, sys, time
@@ -40,7 +40,7 @@ def hold_out(
     seed: int = 42,
 ) -> tuple[list[dict], list[dict]]: # rows to train on, rows held out
     "Hold out some rows at random, a tenth at most."
-    most = min(max(1, len(rows) // 10), len(rows) - 1)
+    most = max(0, min(max(1, len(rows) // 10), len(rows) - 1))
     if n and n > most:
         log.warning('--val_set_size %d is more than a tenth of the %d rows; %d are held out', n, len(rows), most)
     held = set(random.Random(seed).sample(range(len(rows)), min(n or 1000, most)))
@@ -344,10 +344,15 @@ def differences(card: dict, old: dict) -> list[str]:
     found = [f'--{k} was {b.get(k)}, now {a.get(k)}' for k in MATTERS if a.get(k) != b.get(k)]
     return found + ['the training rows have changed'] * (card['data'] != old.get('data'))
 
+def checkpoints(folder: str | Path) -> list[Path]:
+    "The checkpoints in a folder, the latest last."
+    found = [p for p in Path(folder).glob('checkpoint-*') if p.name.partition('-')[2].isdigit()]
+    return sorted(found, key=lambda p: int(p.name.partition('-')[2]))
+
 def last_checkpoint(folder: str | Path) -> str | None:
     "The latest checkpoint that was written to its end."
-    done = [p.parent for p in Path(folder).glob('checkpoint-*/trainer_state.json')]
-    return str(max(done, key=lambda p: int(p.name.split('-')[-1]))) if done else None
+    done = [p for p in checkpoints(folder) if (p/'trainer_state.json').is_file()]
+    return str(done[-1]) if done else None
 
 # %% ../nbs/09_train.ipynb #a1ddfb32
 def resume_from(
@@ -392,7 +397,7 @@ def _start(o, card, args):
     "Where to go on from (see `resume_from`); a folder that is started afresh is marked as holding this run."
     resume = resume_from(o, card)
     if resume is None and args.should_save:
-        for old in Path(o.output_dir).glob('checkpoint-*'): shutil.rmtree(old)
+        for old in checkpoints(o.output_dir): shutil.rmtree(old)
         _write(Path(o.output_dir)/'iepile_train.json', card)
     if resume: log.info('going on from %s', resume)
     return resume
