@@ -489,7 +489,7 @@ GLUE = ['{"', '["', '", "', '": ["', '": []}', '": [], "', '"], "', '"], "input"
 
 def openings() -> list[str]:
     "How instructions begin, for each task and language."
-    return unique(head(t, l) for t in TASKS.values() for l in LANGUAGES)
+    return unique(head(t, l) + '[' for t in TASKS.values() for l in LANGUAGES)
 
 # %% ../nbs/13_tiny.ipynb #1660e63a
 SPECIAL = {'pad_token': '<|pad|>', 'bos_token': '<|begin|>', 'eos_token': '<|end|>'}
