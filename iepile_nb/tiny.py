@@ -213,6 +213,8 @@ def capitalised(text: str) -> str:
 # %% ../nbs/13_tiny.ipynb #06c886d8
 class Text(Statements):
     "Writes a whole text."
+    short = False # one clause only?
+
     def anything(self) -> str:
         "A clause of any kind."
         scope = self.scopes[0] if self.rng.random() < .75 else self.scopes[-1]
@@ -231,6 +233,7 @@ class Text(Statements):
     def sentence(self, clause) -> str:
         "A frame, its clauses written by `clause`."
         frames = load_grammar(self.language)['frames']
+        if self.short: frames = [f for f in frames if '{b}' not in f and '{f}' not in f]
         n = self.rng.randrange(len(frames))
         self.pattern.append(f'frame {n}')
         return self.fill(parse_pattern(frames[n]), lambda slot: self.filler() if slot == 'f' else clause())
@@ -240,7 +243,8 @@ class Draft(Text):
     "One text in the making."
     def write(self) -> str:
         clause = self.filler if self.rng.random() < .05 else self.anything
-        sentences = [self.sentence(clause) for _ in range(self.rng.choice((1, 1, 2)))]
+        n = 1 if self.short else self.rng.choice((1, 1, 2))
+        sentences = [self.sentence(clause) for _ in range(n)]
         text = capitalised(' '.join(sentences)) if self.language == 'en' else ''.join(sentences)
         return text.replace(MARK, '')
 
@@ -267,10 +271,13 @@ def draw_record(
     domain: str,
     rng: random.Random,
     split: str = 'train',  # train or test: which half of the values
+    short: bool = False,   # one clause only?
 ) -> dict:                 # text, entity, relation, event, domain, pattern
     "An annotated text that is clear."
-    while not (record := Draft(language, domain, rng, split).record()): pass
-    return record
+    while True:
+        draft = Draft(language, domain, rng, split)
+        draft.short = short
+        if record := draft.record(): return record
 
 # %% ../nbs/13_tiny.ipynb #6981e1f0
 def sentences(
@@ -447,12 +454,14 @@ def training_rows(
     split: str = 'train',
     start: int = 0,           # place in the stream
     rename: str = 'aliases',  # see `make_row`
+    short: float = 0.,        # share of texts with one clause only
 ) -> Iterator[dict]:
     "Rows without end, both languages by turns, from the domains that are not held out."
     for i in count(start):
         rng, language, row = record_rng(seed, 'row', split, str(i)), LANGUAGES[i % 2], None
         while not row:
-            record = draw_record(language, rng.choice(domain_names(language)), rng, split)
+            domain = rng.choice(domain_names(language))
+            record = draw_record(language, domain, rng, split, rng.random() < short)
             task = rng.choices([*SHARES], [*SHARES.values()])[0]
             if record[get_task(task).key] or rng.random() < .4:
                 row = make_row(record, language, task, rng, rename)
@@ -480,7 +489,7 @@ GLUE = ['{"', '["', '", "', '": ["', '": []}', '": [], "', '"], "', '"], "input"
 
 def openings() -> list[str]:
     "How instructions begin, for each task and language."
-    return unique(head(t, l) for t in TASKS.values() for l in LANGUAGES)
+    return unique(head(t, l) + '[' for t in TASKS.values() for l in LANGUAGES)
 
 # %% ../nbs/13_tiny.ipynb #1660e63a
 SPECIAL = {'pad_token': '<|pad|>', 'bos_token': '<|begin|>', 'eos_token': '<|end|>'}
@@ -604,7 +613,7 @@ def row_batches(
 ) -> Iterator[tuple[list, int]]: # batches of encoded rows; the place in the stream after them
     "Batches without end, of rows of about equal length."
     while True:
-        rows = [encode_row(r, tokenizer) for r in islice(training_rows(seed, start=start), 32 * size)]
+        rows = [encode_row(r, tokenizer) for r in islice(training_rows(seed, start=start, short=.5), 32 * size)]
         rows.sort(key=lambda r: len(r[0]))
         start += len(rows)
         batches = [rows[i:i+size] for i in range(0, len(rows), size)]
@@ -635,7 +644,7 @@ def backward(
 def answers(
     model, tokenizer,
     rows: list[dict],             # rows with an `instruction`
-    max_new_tokens: int = 160,
+    max_new_tokens: int = 256,
     size: int = 64,               # rows at a time
 ) -> list[dict]:                  # the rows with the model's `output`, the right answer as `label`
     "Let the model answer training rows."
@@ -698,11 +707,12 @@ class Run:
         with atomic_write(self.folder/'state.pt') as f: torch.save(state, f)
 
     def load(self):
-        "Go on from the checkpoint; the model was loaded from it already."
+        "Go on from the checkpoint, of which the model is loaded already; the log is cut back to it."
         state = torch.load(self.folder/'state.pt', weights_only=True)
         self.opt.load_state_dict(state['optimizer'])
         for k in STATE: setattr(self, k, state[k])
-        self.rng = random.Random(self.seed + self.step)
+        self.rng, path = random.Random(self.seed + self.step), self.folder/'log.jsonl'
+        write_jsonl(path, [l for _, l in read_jsonl(path) if l['step'] <= self.step])
 
 # %% ../nbs/13_tiny.ipynb #324be5d7
 def note(run: Run, **facts):

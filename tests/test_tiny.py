@@ -197,12 +197,57 @@ def test_model_answers_rows_of_seen_domains(tokenizer):
 
 # --- the command -------------------------------------------------------------------------------------------------
 
-def test_training_can_be_resumed(tmp_path):
-    run = lambda *args: subprocess.run([sys.executable, '-m', 'iepile_nb.tiny', '--out', str(tmp_path/'t'), '--limit', '1', *args],
-                                       capture_output=True, text=True)
-    first = run('--minutes', '0.02')
-    assert first.returncode == 0, first.stderr
-    assert run('--minutes', '0.02').returncode == 1 # a checkpoint is there: says so instead of overwriting
-    second = run('--minutes', '0.04', '--resume')
-    assert second.returncode == 0, second.stderr
-    assert (tmp_path/'t'/'model'/'model.safetensors').exists()
+def make_run(folder, tokenizer, minutes):
+    folder.mkdir(exist_ok=True)
+    model = new_model(tokenizer)
+    set_copying(model)
+    return Run(folder, tokenizer, model, minutes)
+
+def test_training_can_be_resumed(tmp_path, tokenizer):
+    first = make_run(tmp_path/'t', tokenizer, .03)
+    train(first)
+    note(first, loss=0.)
+    second = make_run(tmp_path/'t', tokenizer, .06)
+    second.load()
+    assert (second.step, second.tokens, second.spent) == (first.step, first.tokens, first.spent)
+    train(second)
+    assert second.step > first.step and (tmp_path/'t'/'model'/'model.safetensors').exists()
+
+def test_an_interrupted_run_forgets_what_came_after_its_checkpoint(tmp_path, tokenizer):
+    run = make_run(tmp_path/'t', tokenizer, .01)
+    train(run)
+    note(run, loss=1.)
+    run.step += 1
+    note(run, loss=2.)
+    again = make_run(tmp_path/'t', tokenizer, .02)
+    again.load()
+    lines = [json.loads(l) for l in (tmp_path/'t'/'log.jsonl').read_text().splitlines()]
+    assert lines and all(l['step'] <= again.step for l in lines)
+
+def test_the_set_copying_copies(tokenizer):
+    import random, torch
+    torch.manual_seed(0)
+    model, batch = new_model(tokenizer), copy_batch(random.Random(0), tokenizer)
+    with torch.no_grad():
+        before = answer_loss(model, batch)
+        set_copying(model)
+        assert answer_loss(model, batch) < .6 * before
+
+def test_parts_of_a_batch_give_the_gradients_of_the_whole(tokenizer):
+    import random, torch
+    from concurrent.futures import ThreadPoolExecutor
+    model, batch = new_model(tokenizer, layers=1), copy_batch(random.Random(0), tokenizer, n=6)
+    loss = backward(model, batch, ThreadPoolExecutor(2))
+    grads = [p.grad.clone() for p in model.parameters()]
+    model.zero_grad()
+    whole = answer_loss(model, batch) / sum(n for _, n in batch)
+    whole.backward()
+    assert abs(loss - whole.item()) < 1e-4
+    assert all(torch.allclose(g, p.grad, atol=1e-5) for g, p in zip(grads, model.parameters()))
+
+def test_the_command_says_what_is_wrong(tmp_path, capsys):
+    assert main(['--out', str(tmp_path), '--resume']) == 1
+    assert 'no checkpoint' in capsys.readouterr().err
+    (tmp_path/'state.pt').write_bytes(b'x')
+    assert main(['--out', str(tmp_path)]) == 1
+    assert '--resume' in capsys.readouterr().err
