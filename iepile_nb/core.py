@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['log', 'COLAB', 'INSTALL', 'UserError', 'located', 'atomic_write', 'read_jsonl', 'write_jsonl', 'text_id',
-           'record_rng', 'in_notebook', 'progress', 'Flag', 'old_flags', 'command', 'environment', 'lesson_folder',
-           'dress_lesson']
+           'record_rng', 'in_notebook', 'progress', 'Flag', 'old_flags', 'start_logging', 'command', 'environment',
+           'lesson_folder', 'dress_lesson']
 
 # %% ../nbs/00_core.ipynb #7c8769e1
 import argparse, hashlib, logging, os, platform, random, shutil, sys, tempfile, time
@@ -183,12 +183,16 @@ def old_flags(
 class _ToStderr(logging.Handler):
     def emit(self, record): print(self.format(record), file=sys.stderr)
 
+def start_logging():
+    "Let log lines appear, once."
+    if not log.handlers:
+        log.addHandler(_ToStderr())
+        log.setLevel(logging.INFO)
+
 def command(fn: Callable) -> Callable:
     "Make `fn(argv)` a command: log lines to stderr, `UserError` to one line and exit code 1."
     def main(argv: list[str] | None = None) -> int:
-        if not log.handlers:
-            log.addHandler(_ToStderr())
-            log.setLevel(logging.INFO)
+        start_logging()
         try: fn(sys.argv[1:] if argv is None else argv)
         except UserError as e:
             print(f'error: {e}', file=sys.stderr)

@@ -4,12 +4,15 @@
 
 # %% auto #0
 __all__ = ['LEARN', 'LANGUAGES', 'DEMO_TASKS', 'Job', 'read_job', 'train_rows', 'test_rows', 'demo_jobs', 'answer', 'learn',
-           'run_demo', 'collect', 'main']
+           'run_language', 'side_by_side', 'run_demo', 'main']
 
 # %% ../nbs/11_course.ipynb #22c64c7a
-import argparse, time
+import argparse, os, time
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
-from typing import Iterable, NamedTuple
+from typing import Callable, Iterable, NamedTuple
 
 import orjson
 
@@ -113,40 +116,66 @@ def learn(
     return record['log']
 
 # %% ../nbs/11_course.ipynb #b8ebd3bc
-def run_demo(
-    jobs: list[Job],
-    out: str | Path,        # gets answers, adapters, results.json and report.html
+def run_language(
+    jobs: list[Job],        # of one language
+    out: str | Path,        # gets answers and adapter
     model: str = 'tiny',
     bits: int = 16,         # of the base's weights: 16, 8 or 4
     batch_size: int = 128,  # rows asked at a time
     **options,              # for `train`
+) -> dict:                  # scores, losses, examples, seconds
+    "Score a model on the datasets of a language, train an adapter, and score again."
+    language, clock = jobs[0].language, [time.monotonic()]
+    tick = lambda: clock.append(time.monotonic())
+    before = answer(jobs, *load_model(model, bits=bits), Path(out)/'before', batch_size=batch_size); tick()
+    losses = learn(jobs, Path(out)/language, model, bits, **options); tick()
+    tuned = load_model(model, str(Path(out)/language/'lora'), bits)
+    after = answer(jobs, *tuned, Path(out)/'after', batch_size=batch_size); tick()
+    return {'scores': [{'language': l, 'task': t, 'before': before[l, t]['total'], 'after': after[l, t]['total']} for l, t in before],
+            'losses': [{**e, 'name': language} for e in losses],
+            'examples': [e for k in before for e in pick_examples(before[k], after[k], language)],
+            'seconds': {f'{what} {language}': y - x for what, x, y in zip(('asking', 'training', 'asking again'), clock, clock[1:])}}
+
+# %% ../nbs/11_course.ipynb #f1fa1d8f
+def side_by_side(
+    work: Callable,
+    groups: list,       # what `work` is done on
+) -> list:              # its results, in order
+    "Do some work on groups of datasets: on a CPU each in a process of its own."
+    import torch
+    if len(groups) == 1 or torch.cuda.is_available(): return list(map(work, groups))
+    threads = max(1, (os.cpu_count() or 1) // len(groups))
+    with ProcessPoolExecutor(len(groups), get_context('spawn'), initializer=_begin, initargs=(threads,)) as pool:
+        return list(pool.map(work, groups))
+
+def _begin(threads):
+    "What a process does first: its share of the threads, and log lines as in a command."
+    import torch
+    torch.set_num_threads(threads)
+    start_logging()
+
+# %% ../nbs/11_course.ipynb #212723c9
+def run_demo(
+    jobs: list[Job],
+    out: str | Path,        # gets answers, adapters, results.json and report.html
+    model: str = 'tiny',
+    bits: int = 16,
+    batch_size: int = 128,
+    **options,              # for `train`
 ) -> dict:                  # scores, losses, examples and seconds, as `demo_report` takes them
     "Score a model, train an adapter for each language, score again, and write a report."
-    out, start = Path(out), time.monotonic()
-    base = load_model(model, bits=bits)
-    before, after, losses = answer(jobs, *base, out/'before', batch_size=batch_size), {}, []
-    seconds = {'asking before': time.monotonic() - start}
-    for language in unique(j.language for j in jobs):
-        mine, start = [j for j in jobs if j.language == language], time.monotonic()
-        losses += [{**e, 'name': language} for e in learn(mine, out/language, model, bits, **options)]
-        seconds[f'training {language}'], start = time.monotonic() - start, time.monotonic()
-        after |= answer(mine, *load_model(model, str(out/language/'lora'), bits), out/'after', batch_size=batch_size)
-        seconds[f'asking after {language}'] = time.monotonic() - start
-    results = collect(jobs, before, after, losses, seconds, {'model': model, 'bits': bits, **LEARN, **options})
-    with atomic_write(out/'results.json') as f: f.write(encode(results).encode())
-    demo_report(results, out/'report.html')
-    return results
-
-# %% ../nbs/11_course.ipynb #389d6417
-def collect(jobs, before, after, losses, seconds, settings) -> dict:
-    "The results of a run, in the shape that `demo_report` takes."
-    scores = [{'language': l, 'task': t, 'before': before[l, t]['total'], 'after': after[l, t]['total']} for l, t in before]
+    groups = [[j for j in jobs if j.language == l] for l in unique(j.language for j in jobs)]
+    parts = side_by_side(partial(run_language, out=out, model=model, bits=bits, batch_size=batch_size, **options), groups)
     sizes = ', '.join(f'{j.language} {j.task}: {len(j.train)}' for j in jobs)
     about = (f'A base model answers texts of domains that are new to it, then learns from annotated ones ({sizes}) '
              'and answers again. All scores are on texts that it did not learn from.')
-    return {'title': 'From annotated texts to F1', 'about': about, 'scores': scores, 'losses': losses,
-            'examples': [e for k in before for e in pick_examples(before[k], after[k], k[0])],
-            'settings': settings, 'seconds': seconds, 'environment': environment()}
+    results = {'title': 'From annotated texts to F1', 'about': about,
+               **{k: [x for p in parts for x in p[k]] for k in ('scores', 'losses', 'examples')},
+               'settings': {'model': model, 'bits': bits, **LEARN, **options},
+               'seconds': {k: v for p in parts for k, v in p['seconds'].items()}, 'environment': environment()}
+    with atomic_write(Path(out)/'results.json') as f: f.write(encode(results).encode())
+    demo_report(results, Path(out)/'report.html')
+    return results
 
 # %% ../nbs/11_course.ipynb #665fada8
 def _parser():
@@ -174,9 +203,10 @@ def main(argv):
     o = p.parse_args(argv)
     if o.data and not (o.task and o.language): p.error('--data needs --task and --language')
     jobs = [read_job(o.data, o.task, o.language, o.limit)] if o.data else demo_jobs(limit=o.limit)
+    start = time.monotonic()
     results = run_demo(jobs, o.out, o.model_name_or_path, o.bits, o.batch_size, num_train_epochs=o.epochs, learning_rate=o.learning_rate)
     print(f1_table(results['scores']))
-    print(f'{sum(results["seconds"].values()):.0f} seconds; the report: {Path(o.out)/"report.html"}')
+    print(f'{time.monotonic() - start:.0f} seconds; the report: {Path(o.out)/"report.html"}')
 
 # %% ../nbs/11_course.ipynb #f033ca39
 if __name__ == '__main__' and not in_notebook(): raise SystemExit(main())
