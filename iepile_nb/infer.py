@@ -83,9 +83,8 @@ def _decode_batch(model, tokenizer, prompts, max_new_tokens, ends):
             tokens, going = batch.step(), []
             pieces = tokenizer.batch_decode([[t] for t in tokens])
             for place, (row, token, piece) in enumerate(zip(batch.rows, tokens, pieces)):
-                if token in ends: continue
                 answers[row].append(token)
-                if not watched[row].feed(piece): going.append(place)
+                if token not in ends and not watched[row].feed(piece): going.append(place)
             batch.keep(going)
     return tokenizer.batch_decode(answers, skip_special_tokens=True)
 
