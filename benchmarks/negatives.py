@@ -67,7 +67,7 @@ def main():
     p.add_argument('--encoder', help='a sentence-transformers model, name or folder')
     o = p.parse_args()
     encoder, rows = o.encoder or packaged(), []
-    if not DATA.is_dir(): return write('negatives', rows)
+    if not DATA.is_dir(): raise SystemExit('no ../shared beside this checkout: there is nothing to measure against')
     every = dictionaries()
     dev = half(every)
 
