@@ -24,7 +24,7 @@ from .data import *
 from .negatives import *
 from .negatives import read_negatives
 
-# %% ../nbs/04_convert.ipynb #37c80220
+# %% ../nbs/04_convert.ipynb #1332351b
 class Rows:
     "Makes the lines of a conversion, record by record."
     def __init__(
@@ -36,39 +36,42 @@ class Rows:
         source: str = '',          # name of the dataset
     ):
         self.task, self.schema, self.split_num = task, schema, split_num
-        self.start = f'"task":"{task.name}","source":{encode(source)},"instruction":"{in_line(head(task, language))}'
+        start = f'"task":"{task.name}","source":{encode(source)},"instruction":"{in_line(head(task, language))}'
+        self.start = start.encode()
 
-    def instructions(self, record: dict, gold: dict, draw) -> Iterator[tuple[list, str]]:
-        "The batches of a record, each with its line up to the end of the instruction."
-        end = f', {in_line(chr(34) + "input" + chr(34))}: {in_line(encode(record["text"]))}}}"'
-        questions = describe(self.task.questions(record, gold, self.schema, draw), self.schema)
-        for batch in self.task.batches(questions, self.split_num):
-            left, right = brackets(self.task, batch)
-            yield batch, f'{self.start}{left}{", ".join([code(self.task, q)[1].item for q in batch])}{right}{end}'
+    def instructions(self, record: dict, gold: dict, draw) -> Iterator[tuple]:
+        "For each batch of a record: the questions, their codes, and the line up to the end of the instruction."
+        task, start, comma = self.task, self.start, b', '
+        end = f', {in_line(chr(34) + "input" + chr(34))}: {in_line(encode(record["text"]))}}}"'.encode()
+        questions = describe(task.questions(record, gold, self.schema, draw), self.schema)
+        for batch in task.batches(questions, self.split_num):
+            codes = [q.code if q.code and q.code.task is task else code(task, q) for q in batch]
+            left, right = brackets(task, batch).encode()
+            yield batch, codes, b'%b%c%b%c%b' % (start, left, comma.join([c.line for c in codes]), right, end)
 
-# %% ../nbs/04_convert.ipynb #f3a21845
+# %% ../nbs/04_convert.ipynb #9306a797
 @patch
-def train(self: Rows, record: dict, draw) -> Iterator[str]:
+def train(self: Rows, record: dict, draw) -> Iterator[bytes]:
     "The training lines of a record; `draw` decides what is asked, see `Sampler`."
-    gold = self.task.gold(record, self.schema)
-    for batch, line in self.instructions(record, gold, draw):
-        answers = [in_line(answer_to(self.task, q, gold[q.label], record['text'])) if q.label in gold else
-                   code(self.task, q)[1].empty for q in batch]
-        yield f'{{{line},"output":"{{{", ".join(answers)}}}"}}'
+    task, text, gold, comma = self.task, record['text'], self.task.gold(record, self.schema), b', '
+    for batch, codes, line in self.instructions(record, gold, draw):
+        answers = [in_line(answer_to(task, q, gold[q.label], text)).encode() if q.label in gold else c.empty
+                   for q, c in zip(batch, codes)]
+        yield b'{%b,"output":"{%b}"}' % (line, comma.join(answers))
 
-# %% ../nbs/04_convert.ipynb #3274f968
+# %% ../nbs/04_convert.ipynb #42387be9
 @patch
-def test(self: Rows, record: dict, draw: AskAll) -> Iterator[str]:
+def test(self: Rows, record: dict, draw: AskAll) -> Iterator[bytes]:
     "The test lines of a record: id and, where it is annotated, label."
-    start = f'{{"id":"{text_id(record["text"])}",'
+    start = f'{{"id":"{text_id(record["text"])}",'.encode()
     annotated = record.get(self.task.key) is not None
-    end = f',"label":{encode(encode(self.task.annotations(record)))}}}' if annotated else '}'
-    for _, line in self.instructions(record, self.task.gold(record, self.schema), draw): yield start + line + end
+    end = f',"label":{encode(encode(self.task.annotations(record)))}}}'.encode() if annotated else b'}'
+    for _, _, line in self.instructions(record, self.task.gold(record, self.schema), draw): yield start + line + end
 
 # %% ../nbs/04_convert.ipynb #d9fc3027
 LANGUAGES, SPLITS = ('zh', 'en'), ('train', 'test')
 
-# %% ../nbs/04_convert.ipynb #9722dcbb
+# %% ../nbs/04_convert.ipynb #064009c9
 def convert_lines(
     records: Iterable[dict],
     schema: Schema,
@@ -82,7 +85,7 @@ def convert_lines(
     source: str = '',                       # name of the dataset
     eea_triggers: bool = False,             # EEA test rows: name the triggers, as training rows do
     seed: int = 42,
-) -> Iterator[str]:                         # JSON lines, without line ends
+) -> Iterator[bytes]:                       # JSON lines, without line ends
     "The rows of annotated records, in order. Raises `UserError` for settings that make no sense."
     task = get_task(task)
     for given, known in ((language, LANGUAGES), (split, SPLITS)):
@@ -91,7 +94,7 @@ def convert_lines(
     rows = Rows(task, schema, language, k, source)
     for r in records:
         if split == 'test': yield from rows.test(r, AskAll(eea_triggers))
-        else: yield from rows.train(r, Sampler(record_rng(seed, source, text_id(r['text'])), neg_schema, negatives, k, random_sort))
+        else: yield from rows.train(r, Sampler(Draws(seed, source, r['text']), neg_schema, negatives, k, random_sort))
 
 # %% ../nbs/04_convert.ipynb #154fda91
 @delegates(convert_lines)
@@ -110,15 +113,15 @@ def row_counts(
         counts['pure negatives'] += not any(orjson.loads(r['output']).values())
     return counts
 
-# %% ../nbs/04_convert.ipynb #103a3f5b
-def is_pure_negative(line: str) -> bool:
+# %% ../nbs/04_convert.ipynb #15835e72
+def is_pure_negative(line: bytes) -> bool:
     "Is nothing to be found in this training row?"
     return not any(orjson.loads(orjson.loads(line)['output']).values())
 
-def _mark(line, seed): return int.from_bytes(hashlib.blake2b(f'{seed} {line}'.encode(), digest_size=8).digest(), 'big')
+def _mark(line, seed): return int.from_bytes(hashlib.blake2b(f'{seed} '.encode() + line, digest_size=8).digest(), 'big')
 
 def thinned(
-    lines: Callable[[], Iterable[str]],  # gives the training rows, each time it is called
+    lines: Callable[[], Iterable[bytes]], # gives the training rows, each time it is called
     ratio: float,                        # at most so many pure negatives for each row with an answer
     seed: int = 42,
 ) -> Iterator[str]:
@@ -188,7 +191,7 @@ def _schema(o, task, records):
     if o.schema_path == 'auto': return infer_schema(records(), task)
     return read_schema(o.schema_path, task, spo_triples(records()) if task.name == 'SPO' else (), o.theme)
 
-# %% ../nbs/04_convert.ipynb #ec1fd53e
+# %% ../nbs/04_convert.ipynb #6eb55410
 class Conversion:
     "One conversion, as the arguments describe it."
     def __init__(self, o):
@@ -206,10 +209,10 @@ class Conversion:
         for r in progress(self.records(), 'records'):
             if keep(r):
                 self.n += 1
-                self.doubts.update(self.task.doubts(r, self.schema))
+                for doubt in self.task.doubts(r, self.schema): self.doubts[doubt] += 1
                 yield r
 
-    def lines(self, keep: Callable = lambda record: True) -> Iterator[str]:
+    def lines(self, keep: Callable = lambda record: True) -> Iterator[bytes]:
         "The rows of the records that are to be kept."
         o = self.o
         make = lambda: convert_lines(self.counted(keep), self.schema, self.task, o.language, o.split, o.split_num,
@@ -217,12 +220,12 @@ class Conversion:
         if o.pure_negative_ratio is None or o.split == 'test': return make()
         return thinned(make, o.pure_negative_ratio, o.seed)
 
-# %% ../nbs/04_convert.ipynb #99954350
+# %% ../nbs/04_convert.ipynb #651319eb
 @command
 def main(argv):
     "Convert a file of records."
     job = Conversion(o := _parser().parse_args(argv))
-    written = write_jsonl(o.tgt_path, map(str.encode, job.lines()))
+    written = write_jsonl(o.tgt_path, job.lines())
     for doubt, n in job.doubts.items(): log.warning('%d times: %s', n, doubt)
     print(f'{o.tgt_path}: {written} rows from {job.n} records of {job.source} ({job.task}, {o.split})')
 
@@ -259,14 +262,14 @@ def _times(line, weight, seed):
     "How often a row is taken: the whole part of the weight, and by its hash once more for the rest."
     return int(weight) + (_mark(line, f'{seed} weight') < (weight % 1) * 2**64)
 
-# %% ../nbs/04_convert.ipynb #59befe68
-def write_shuffled(path: str | Path, lines: Iterable[str], seed: int) -> int:
+# %% ../nbs/04_convert.ipynb #a01ae8cb
+def write_shuffled(path: str | Path, lines: Iterable[bytes], seed: int) -> int:
     "Write lines in random order, atomically; gives their number."
     with tempfile.TemporaryFile() as scratch:
         starts = array('Q')
         for line in lines:
             starts.append(scratch.tell())
-            scratch.write(line.encode() + b'\n')
+            scratch.write(line + b'\n')
         order = list(starts)
         random.Random(seed).shuffle(order)
         def back():

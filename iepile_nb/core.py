@@ -4,13 +4,12 @@
 
 # %% auto #0
 __all__ = ['log', 'COLAB', 'INSTALL', 'UserError', 'located', 'atomic_write', 'read_jsonl', 'write_jsonl', 'text_id',
-           'record_rng', 'in_notebook', 'progress', 'Flag', 'old_flags', 'start_logging', 'command', 'environment',
-           'lesson_folder', 'dress_lesson']
+           'record_rng', 'Draws', 'in_notebook', 'progress', 'Flag', 'old_flags', 'start_logging', 'command',
+           'environment', 'lesson_folder', 'dress_lesson']
 
-# %% ../nbs/00_core.ipynb #7c8769e1
-import argparse, hashlib, logging, os, platform, random, shutil, sys, tempfile, time
+# %% ../nbs/00_core.ipynb #2b59a469
+import argparse, hashlib, logging, os, platform, random, shutil, sys, tempfile, time, struct
 from contextlib import contextmanager
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Callable, Iterable, Iterator
 
@@ -104,7 +103,7 @@ def _read_array(path):
         if not isinstance(obj, dict): raise located(path, n, 'an item of the array is not a JSON object')
         yield n, obj
 
-# %% ../nbs/00_core.ipynb #97a9259d
+# %% ../nbs/00_core.ipynb #ec6a57fe
 def write_jsonl(
     path: str | Path,               # target file
     rows: Iterable[dict | bytes],   # objects, or lines already encoded as UTF-8 JSON without a line end
@@ -113,8 +112,7 @@ def write_jsonl(
     n = 0
     with atomic_write(path) as f:
         for row in rows:
-            f.write(row if isinstance(row, bytes) else orjson.dumps(row))
-            f.write(b'\n')
+            f.write(row + b'\n' if isinstance(row, bytes) else orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
             n += 1
     return n
 
@@ -131,6 +129,27 @@ def record_rng(
     "A random generator that depends on the seed and the record alone."
     digest = hashlib.sha256('\x1f'.join([str(seed), *key]).encode('utf-8', 'surrogatepass')).digest()
     return random.Random(int.from_bytes(digest[:8], 'big'))
+
+# %% ../nbs/00_core.ipynb #1468f35b
+class Draws:
+    "Random numbers that depend on a key alone."
+    def __init__(self, *key): self.key, self.pool = '\x1f'.join(map(str, key)).encode('utf-8', 'surrogatepass'), []
+
+    def numbers(self, n: int) -> tuple[int, ...]:
+        "`n` numbers of 64 bits."
+        digest = hashlib.shake_128(self.key).digest(8 * n + 16)
+        self.key = digest[8*n:]
+        return struct.unpack(f'<{n}Q', digest[:8*n])
+
+    def random(self) -> float:
+        "A number from 0 (included) to 1 (excluded)."
+        if not self.pool: self.pool = list(self.numbers(32))
+        return (self.pool.pop() >> 11) * 2**-53
+
+    def sample(self, items: list, k: int) -> list:
+        "`k` different ones of the items, in random order."
+        keys = self.numbers(len(items))
+        return [items[i] for i in sorted(range(len(items)), key=keys.__getitem__)[:k]]
 
 # %% ../nbs/00_core.ipynb #3bb4abef
 def in_notebook() -> bool:
@@ -204,9 +223,10 @@ def command(fn: Callable) -> Callable:
     main.__doc__ = fn.__doc__
     return main
 
-# %% ../nbs/00_core.ipynb #904eb58b
+# %% ../nbs/00_core.ipynb #bf298c24
 def environment() -> dict: # package versions, python, processor and, where torch is already loaded, the GPU
     "What this runs on."
+    from importlib import metadata
     names = 'iepile_nb torch transformers peft bitsandbytes accelerate datasets'.split()
     versions = {}
     for name in names:

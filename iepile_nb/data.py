@@ -10,12 +10,13 @@ __all__ = ['BAD_SCHEMA', 'IMPORTERS', 'CJK', 'CJK_FONTS', 'KINDS', 'STOP_WORDS',
            'readable_fonts', 'plot_counts', 'Stats', 'stats', 'Problem', 'Report', 'mended_record', 'mended', 'check',
            'poor', 'cleaned', 'clean', 'pieces', 'jaccard', 'leak', 'leak_counts', 'corpus', 'plot_corpus', 'main']
 
-# %% ../nbs/02_data.ipynb #b63f0d77
+# %% ../nbs/02_data.ipynb #637acdd9
 import argparse, copy, json, math, re, statistics, unicodedata, zlib
 from collections import Counter, deque
 from html import escape
 from importlib import resources
 from itertools import chain, islice
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Callable, Iterable, Iterator, NamedTuple
 
@@ -121,7 +122,7 @@ def _where(task):
     return 'it reads the list on line 2' if task.schema([], ['a'],
                                                         {}).labels else 'it reads the object on line 3'
 
-# %% ../nbs/02_data.ipynb #92d7f933
+# %% ../nbs/02_data.ipynb #42ee2cc7
 def check_record(
     record: dict,
     task: Task,
@@ -134,10 +135,17 @@ def check_record(
         hint = f"write \"{task.key}\": [] if it has none, or use --split test"
         return f"no key '{task.key}', which training on {task} needs; {hint}"
     if not isinstance(record[task.key], list): return f"'{task.key}' should be a list"
+    if _is_plain(record[task.key], task): return None
     for item in record[task.key]:
         if problem := _check_item(item, task): return problem
 
-# %% ../nbs/02_data.ipynb #4bf9380e
+# %% ../nbs/02_data.ipynb #64cefe19
+def _is_plain(items, task):
+    "Do annotations that are strings alone have them all? A quick yes to what is nearly always right; no tells nothing."
+    if len(task.fields) < 2: return False
+    try: return {str}.issuperset(map(type, chain.from_iterable(map(itemgetter(*task.fields), items))))
+    except (TypeError, KeyError, IndexError): return False
+
 def _check_item(item, task):
     "What is wrong with one annotation."
     if not isinstance(item, dict): return f"an item of '{task.key}' is not an object"

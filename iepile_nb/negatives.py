@@ -7,9 +7,10 @@ __all__ = ['TOPICS', 'ENCODER', 'SLOTS', 'WEIGHTS', 'METHODS', 'LEAST', 'MOST', 
            'meaning', 'annotated', 'occurrence', 'parse_gold', 'confusions', 'centre', 'similarity', 'choose',
            'HardNegatives', 'plot_similarity', 'names', 'read_negatives', 'binomial', 'Sampler', 'main']
 
-# %% ../nbs/03_negatives.ipynb #d109dbfd
+# %% ../nbs/03_negatives.ipynb #42ea946f
 import argparse, json, random, re, zlib
 from functools import lru_cache
+from operator import itemgetter
 from itertools import permutations
 from pathlib import Path
 from typing import Any, Iterable
@@ -357,23 +358,23 @@ def read_negatives(
         raise located(path, msg='every label should have a list of labels')
     return HardNegatives(d)
 
-# %% ../nbs/03_negatives.ipynb #0e481911
+# %% ../nbs/03_negatives.ipynb #3f389f0f
 def binomial(
-    rng: random.Random,
+    rng,      # a random generator
     n: int,   # trials
     p: float, # probability of each, 0..1
 ) -> int:
     "How many of `n` trials succeed."
     return n if p >= 1 else sum(rng.random() < p for _ in range(n))
 
-# %% ../nbs/03_negatives.ipynb #2b44c29b
+# %% ../nbs/03_negatives.ipynb #53d20688
 class Sampler:
     "Decides what one training record is asked: IEPile's rules A4 (share), A5 (roles), A6 (hard negatives)."
     triggers = True # in training, EEA names the triggers
 
     def __init__(
         self,
-        rng: random.Random,                 # the record's own generator, see `record_rng`
+        rng: Draws | random.Random,         # the record's own generator
         neg_schema: float = 1.,             # share of negatives; 0 = positives only; -1 = everything, without a draw
         negatives: dict | None = None,      # hard negatives, see `HardNegatives`
         split_num: int = 4,                 # with hard negatives: how many others are asked besides
@@ -384,7 +385,7 @@ class Sampler:
         self.rng, self.p, self.random_sort = rng, neg_schema, random_sort
         self.negatives, self.others = negatives, split_num
 
-# %% ../nbs/03_negatives.ipynb #973d0878
+# %% ../nbs/03_negatives.ipynb #474def07
 @patch
 def order(self: Sampler, items: list) -> list:
     "Shuffled, or sorted by code point."
@@ -393,13 +394,15 @@ def order(self: Sampler, items: list) -> list:
 @patch
 def shuffled(self: Sampler, items: list) -> list:
     "In random order."
-    if len(items) <= 6: return [items[i] for i in self.rng.choice(_orders(len(items)))]
-    return [items[i] for i in sorted(range(len(items)), key=[self.rng.random() for _ in items].__getitem__)]
+    if len(items) > 6: return self.rng.sample(items, len(items))
+    orders = _ORDERS[len(items)]
+    return list(orders[int(self.rng.random() * len(orders))](items))
 
-@lru_cache
 def _orders(n):
-    "All orders of up to six things; to choose one is much faster than `random.shuffle`."
-    return list(permutations(range(n)))
+    "All orders of some things, each as a function; to choose one takes a single draw."
+    return [itemgetter(*order) for order in permutations(range(n))] if n > 1 else [itemgetter(slice(None))]
+
+_ORDERS = [_orders(n) for n in range(7)]
 
 # %% ../nbs/03_negatives.ipynb #463ef7f3
 @patch

@@ -8,10 +8,10 @@ __all__ = ['SENTENCES', 'NAN', 'ask', 'TASKS', 'Schema', 'Question', 'describe',
            'code', 'answer_to', 'head', 'brackets', 'instruction', 'output', 'read_instruction', 'guess_task', 'AskAll',
            'parse_answer', 'Span', 'item_spans', 'find_spans', 'highlight']
 
-# %% ../nbs/01_tasks.ipynb #6211840b
+# %% ../nbs/01_tasks.ipynb #ed90c3ed
 import json, re
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from html import escape
 from json.encoder import encode_basestring
 from typing import Any, Iterable, Iterator, NamedTuple
@@ -97,7 +97,7 @@ def unique(items: Iterable) -> list:
     "The items without repeats, in order of first appearance."
     return list(dict.fromkeys(items))
 
-# %% ../nbs/01_tasks.ipynb #9475072d
+# %% ../nbs/01_tasks.ipynb #380ed23e
 class Task:
     "What is looked for, how it is asked and answered. One object for each task; see `TASKS`."
     name = key = ''      # the task's name; the key of a record that holds its annotations
@@ -116,7 +116,7 @@ class Task:
     def annotations(self, record: dict) -> list[dict]:
         "The annotations of a record, without repeats where IEPile removes them: the first of equal ones stays."
         items = record.get(self.key) or []
-        if not self.dedup: return items
+        if not self.dedup or len(items) < 2: return items
         first = {}
         for o in items: first.setdefault(tuple([o.get(k) for k in self.dedup]), o)
         return list(first.values())
@@ -211,7 +211,7 @@ def _strings(value, label, problem):
     if len(good) < len(value): problem(f'{label}: only strings are expected in the list')
     return good
 
-# %% ../nbs/01_tasks.ipynb #8caffc8a
+# %% ../nbs/01_tasks.ipynb #fc31fb17
 class NER(Task):
     "Named entities: {label: [text, ...]}; items are (label, text)."
     name, key, split_num = 'NER', 'entity', 6
@@ -224,7 +224,9 @@ class NER(Task):
         for o in self.annotations(record): res.setdefault(o[self.label_field], []).append((o.get(self.text_field) or '',))
         return res
 
-    def value(self, q, found, text): return [t for t, in sorted(found, key=lambda o: position(text, o[0]))]
+    def value(self, q, found, text):
+        found = [t for t, in found]
+        return sorted(found, key=partial(position, text)) if len(found) > 1 else found
 
     def parse(self, answer, problem=lambda msg: None):
         for label, value in answer.items():
@@ -404,15 +406,15 @@ def counts(self: Events, item):
     if item[1] or item[2]: yield 'event', item[:2]
     for role, value in item[2]: yield 'argument', (item[0], role, value)
 
-# %% ../nbs/01_tasks.ipynb #9c966276
+# %% ../nbs/01_tasks.ipynb #ab008da7
 class EE(Events):
     "Events: {type: [{'trigger', 'arguments': {role: value}}, ...]}."
     name = 'EE'
 
     def questions(self, record, gold, schema, draw):
         own = {l: unique(r for _, args in events for r, _ in args) for l, events in gold.items()}
-        return [ask(l, tuple(draw.roles(schema.parts.get(l, []), own.get(l, []))))
-                for l in draw.labels(schema.labels, list(gold))]
+        parts, roles = schema.parts, draw.roles
+        return [ask(l, tuple(roles(parts.get(l, ()), own.get(l, ())))) for l in draw.labels(schema.labels, list(gold))]
 
     def item(self, q): return {'event_type': q.label, 'trigger': True, 'arguments': list(q.parts)}
 
@@ -571,35 +573,32 @@ def encode(obj: Any) -> str:
     if isinstance(obj, dict): return '{' + ', '.join([f'{encode(k)}: {encode(v)}' for k, v in obj.items()]) + '}'
     return json.dumps(obj)
 
-# %% ../nbs/01_tasks.ipynb #8a3941e2
+# %% ../nbs/01_tasks.ipynb #f09e2f1b
 class Code(NamedTuple):
     "A question of a task, encoded."
     task: Task
-    item: str   # in the schema of an instruction
-    empty: str  # the answer if nothing is found: key and value
-
-    @property
-    def line(self): return Code(self.task, in_line(self.item), in_line(self.empty))
+    item: str    # in the schema of an instruction
+    line: bytes  # the same, where the instruction stands in a line of a file
+    empty: bytes # key and value of the answer if nothing is found, in a line of a file
 
 def in_line(s: str) -> str:
     "A string as it stands inside a string of a JSON line."
     return encode_basestring(s)[1:-1]
 
-# %% ../nbs/01_tasks.ipynb #05b9290e
-def code(task: Task, q: Question) -> tuple[Code, Code]:
-    "A question encoded: inside an instruction, and inside a line of a file."
-    if q.code is None or q.code[0].task is not task:
+# %% ../nbs/01_tasks.ipynb #d3bf270d
+def code(task: Task, q: Question) -> Code:
+    "A question encoded; the question remembers it."
+    if q.code is None or q.code.task is not task:
         by_label = q.about and task.by_label
         item = f'{encode(q.label)}: {encode(task.described(q))}' if by_label else encode(task.item(q))
-        c = Code(task, item, answer_to(task, q, [], ''))
-        q.code = c, c.line
+        q.code = Code(task, item, in_line(item).encode(), in_line(answer_to(task, q, [], '')).encode())
     return q.code
 
 def answer_to(task: Task, q: Question, found: list, text: str) -> str:
     "Key and value of the answer to one question, encoded."
     return f'{encode(task.answer_key(q))}: {encode(task.value(q, found, text))}'
 
-# %% ../nbs/01_tasks.ipynb #2fd5c451
+# %% ../nbs/01_tasks.ipynb #2f491c9c
 def head(task: Task, language: str) -> str:
     "How the instructions of a task begin (IEPile's A8 form)."
     return f'{{"instruction": {encode(SENTENCES[task.name][language])}, "schema": '
@@ -615,7 +614,7 @@ def instruction(
     text: str,                 # the input
 ) -> str:                      # JSON string with the keys instruction, schema, input
     "The instruction that asks a batch of questions about a text."
-    schema, (left, right) = ', '.join([code(task, q)[0].item for q in batch]), brackets(task, batch)
+    schema, (left, right) = ', '.join([code(task, q).item for q in batch]), brackets(task, batch)
     return f'{head(task, language)}{left}{schema}{right}, "input": {encode(text)}}}'
 
 # %% ../nbs/01_tasks.ipynb #54dc3d58

@@ -9,8 +9,8 @@ __all__ = ['ASSETS', 'LANGUAGES', 'ONSETS', 'VOWELS', 'CODAS', 'BUILTIN', 'MARK'
            'draw_record', 'sentences', 'entries', 'domain_schema', 'dataset', 'write_schema', 'make_demo',
            'other_names', 'renamed_record', 'renamed_schema', 'Ask', 'make_row', 'training_rows', 'words', 'openings',
            'train_tokenizer', 'new_model', 'encode_row', 'answer_loss', 'copy_batch', 'set_copying', 'row_batches',
-           'backward', 'answers', 'sample_rows', 'score', 'Run', 'note', 'update', 'steps', 'train', 'plot_losses',
-           'plot_scores', 'main', 'ship']
+           'backward', 'compiled_body', 'answers', 'sample_rows', 'score', 'optimizers', 'Run', 'note', 'update',
+           'steps', 'train', 'plot_losses', 'plot_scores', 'main', 'ship']
 
 # %% ../nbs/13_tiny.ipynb #d2d6bf1f
 import argparse, json, math, random, re, time
@@ -403,9 +403,9 @@ def renamed_schema(schema: Schema, names: dict) -> Schema:
     name = lambda l: joined.get(l) or names.get(l, l)
     return Schema([name(l) for l in schema.labels], {name(l): ps for l, ps in parts.items()})
 
-# %% ../nbs/13_tiny.ipynb #affc6f08
+# %% ../nbs/13_tiny.ipynb #85bb806d
 class Ask:
-    "Chooses what a row asks: a few labels in any order, mostly with some that are in the text."
+    "Chooses what a row asks: a few labels in any order, two times in three with some that are in the text."
     triggers = True
     def __init__(self, rng, most): self.rng, self.most = rng, most
 
@@ -413,8 +413,10 @@ class Ask:
         return self.rng.sample(items, self.rng.randint(min(least, len(items)), len(items)))
 
     def labels(self, every, own):
+        if self.rng.random() < .35:
+            return self.rng.sample(every, min(len(every), self.rng.randint(self.most // 2, self.most)))
         n = self.rng.randint(1, self.most)
-        hits = self.some_of(own)[:n] if own and self.rng.random() < .9 else []
+        hits = self.some_of(own)[:n] if own else []
         rest = [l for l in every if l not in own]
         return self.order(hits + self.rng.sample(rest, min(len(rest), n - len(hits))))
 
@@ -535,10 +537,11 @@ def encode_row(row: dict, tokenizer) -> tuple[list[int], int]: # token ids; how 
     answer = tokenizer(row['output'], add_special_tokens=False)['input_ids'] + [tokenizer.eos_token_id]
     return prompt + answer, len(answer)
 
-# %% ../nbs/13_tiny.ipynb #14e328c5
+# %% ../nbs/13_tiny.ipynb #fc9a9cec
 def answer_loss(
     model,
     batch: list[tuple[list[int], int]], # token ids, and how many of them at the end are answer
+    body=None,                          # what gives the hidden states; default: `model.model`
 ) -> torch.Tensor:
     "Summed loss on the answers."
     width = max(len(ids) for ids, _ in batch)
@@ -546,7 +549,7 @@ def answer_loss(
     place = torch.arange(1, width)
     end, n = torch.tensor([[len(ids)] for ids, _ in batch]), torch.tensor([[n] for _, n in batch])
     keep = (place >= end - n) & (place < end)
-    hidden = model.model(input_ids=ids, use_cache=False).last_hidden_state[:, :-1][keep]
+    hidden = (body or model.model)(input_ids=ids, use_cache=False).last_hidden_state[:, :-1][keep]
     return F.cross_entropy(model.lm_head(hidden), ids[:, 1:][keep], reduction='sum')
 
 # %% ../nbs/13_tiny.ipynb #bba86f5c
@@ -604,11 +607,11 @@ def set_copying(
         head = slice(64 * i, 64 * i + 64)
         _find_same(layers[1].self_attn, head, beta, parts[0], channel, part, gain * scale)
 
-# %% ../nbs/13_tiny.ipynb #56d626b7
+# %% ../nbs/13_tiny.ipynb #4d374321
 def row_batches(
     tokenizer,
     start: int = 0,     # place in the stream of rows
-    size: int = 32,     # rows in a batch
+    size: int = 64,     # rows in a batch
     seed: int = 42,
 ) -> Iterator[tuple[list, int]]: # batches of encoded rows; the place in the stream after them
     "Batches without end, of rows of about equal length."
@@ -620,7 +623,7 @@ def row_batches(
         record_rng(seed, str(start)).shuffle(batches)
         for b in batches: yield b, start
 
-# %% ../nbs/13_tiny.ipynb #a112f138
+# %% ../nbs/13_tiny.ipynb #80a0973c
 from concurrent.futures import ThreadPoolExecutor
 
 def backward(
@@ -628,16 +631,26 @@ def backward(
     batch: list,             # see `answer_loss`
     pool: ThreadPoolExecutor,
     parts: int = 4,
+    body=None,               # see `answer_loss`
 ) -> float:                  # mean loss on the answers
     "Loss and gradients of a batch, whose parts are worked through side by side."
     params, n = list(model.parameters()), sum(n for _, n in batch)
     def work(part):
-        loss = answer_loss(model, part) / n
+        loss = answer_loss(model, part, body) / n
         return loss.item(), torch.autograd.grad(loss, params)
     size = -(-len(batch) // parts)
     done = list(pool.map(work, [batch[i:i+size] for i in range(0, len(batch), size)]))
     for p, *grads in zip(params, *(g for _, g in done)): p.grad = sum(grads)
     return sum(loss for loss, _ in done)
+
+# %% ../nbs/13_tiny.ipynb #38bf9ba5
+def compiled_body(model):
+    "The layers of the model, compiled for batches of any shape."
+    body = torch.compile(model.model, dynamic=True)
+    for rows, width in ((16, 90), (15, 77), (9, 130)):
+        answer_loss(model, [([1] * width, 9)] * rows, body).backward()
+    model.zero_grad()
+    return body
 
 # %% ../nbs/13_tiny.ipynb #b782390f
 @torch.no_grad()
@@ -688,28 +701,36 @@ def score(model, tokenizer, samples: dict[str, list[dict]]) -> dict[str, dict]:
     model.train()
     return res
 
-# %% ../nbs/13_tiny.ipynb #cedda31a
+# %% ../nbs/13_tiny.ipynb #e57b6155
+def optimizers(model, rate: float) -> list[torch.optim.Optimizer]:
+    "Muon for the matrices of the layers, AdamW for the rest."
+    inner = [p for n, p in model.named_parameters() if p.ndim == 2 and 'embed' not in n]
+    rest = [p for n, p in model.named_parameters() if p.ndim != 2 or 'embed' in n]
+    return [torch.optim.Muon(inner, rate, weight_decay=.01, adjust_lr_fn='match_rms_adamw'),
+            torch.optim.AdamW(rest, rate, betas=(.9, .98), weight_decay=.01)]
+
+# %% ../nbs/13_tiny.ipynb #ab8df2c3
 STATE = 'spent', 'step', 'place', 'copying', 'tokens'
 
 class Run:
     "Model, optimizer, place in the data, and the time spent."
-    def __init__(self, folder, tokenizer, model, minutes, rate=6e-4, seed=42):
+    def __init__(self, folder, tokenizer, model, minutes, rate=3e-3, seed=42, compiled=False):
         self.folder, self.tokenizer, self.model = Path(folder), tokenizer, model
         self.seconds, self.rate, self.seed = minutes * 60, rate, seed
         self.spent, self.step, self.place, self.copying, self.tokens = 0., 0, 0, True, 0
-        self.opt = torch.optim.AdamW(model.parameters(), lr=rate, betas=(.9, .98), weight_decay=.01)
+        self.opts, self.body = optimizers(model, rate), compiled_body(model) if compiled else None
         self.rng, self.pool = random.Random(seed), ThreadPoolExecutor(2)
 
     def save(self):
         "Write the checkpoint: `model/`, and the rest in `state.pt`."
         for part in (self.model, self.tokenizer): part.save_pretrained(self.folder/'model')
-        state = {'optimizer': self.opt.state_dict(), **{k: getattr(self, k) for k in STATE}}
+        state = {'optimizers': [o.state_dict() for o in self.opts], **{k: getattr(self, k) for k in STATE}}
         with atomic_write(self.folder/'state.pt') as f: torch.save(state, f)
 
     def load(self):
         "Go on from the checkpoint, of which the model is loaded already; the log is cut back to it."
         state = torch.load(self.folder/'state.pt', weights_only=True)
-        self.opt.load_state_dict(state['optimizer'])
+        for o, s in zip(self.opts, state['optimizers']): o.load_state_dict(s)
         for k in STATE: setattr(self, k, state[k])
         self.rng, path = random.Random(self.seed + self.step), self.folder/'log.jsonl'
         write_jsonl(path, [l for _, l in read_jsonl(path) if l['step'] <= self.step])
@@ -721,16 +742,17 @@ def note(run: Run, **facts):
     with open(run.folder/'log.jsonl', 'a') as f: f.write(json.dumps(facts) + '\n')
     log.info('%s', facts)
 
-# %% ../nbs/13_tiny.ipynb #887e80eb
+# %% ../nbs/13_tiny.ipynb #29c02844
 def update(run: Run, batch: list) -> float: # the loss
     "One step: rate by a cosine of the time spent, gradient clipped at 1."
     share = min(1., run.spent / run.seconds)
     rate = run.rate * min(1., (run.step + 1) / 100) * (.05 + .95 * (1 + math.cos(math.pi * share)) / 2)
-    for g in run.opt.param_groups: g['lr'] = rate
-    loss = backward(run.model, batch, run.pool)
+    loss = backward(run.model, batch, run.pool, body=run.body)
     torch.nn.utils.clip_grad_norm_(run.model.parameters(), 1.)
-    run.opt.step()
-    run.opt.zero_grad()
+    for o in run.opts:
+        for g in o.param_groups: g['lr'] = rate
+        o.step()
+        o.zero_grad()
     run.step, run.tokens = run.step + 1, run.tokens + sum(len(ids) for ids, _ in batch)
     return loss
 
@@ -792,7 +814,7 @@ def plot_scores(run_log: list[dict], ax=None):
     ax.legend(fontsize=7)
     return ax
 
-# %% ../nbs/13_tiny.ipynb #01de8422
+# %% ../nbs/13_tiny.ipynb #4b3dbdfb
 def _parser():
     p = argparse.ArgumentParser(prog='python -m iepile_nb.tiny', description=main.__doc__,
                                 epilog='example: python -m iepile_nb.tiny --out outputs/tiny --minutes 75')
@@ -800,6 +822,7 @@ def _parser():
     p.add_argument('--minutes', type=float, default=75, help='time to train; the rate falls until then')
     p.add_argument('--resume', action='store_true', help='go on from the checkpoint in --out')
     p.add_argument('--seed', type=int, default=42)
+    p.add_argument('--compile', action='store_true', help='a third faster; needs a C++ compiler')
     p.add_argument('--limit', type=int, default=30, help='rows of each task and language scored on the way')
     return p
 
@@ -815,19 +838,20 @@ def main(argv):
     run = _resumed(out, a) if a.resume else _started(out, a)
     train(run, sample_rows(a.limit, a.seed + 1) if a.limit else None)
 
-# %% ../nbs/13_tiny.ipynb #11b7c39f
+# %% ../nbs/13_tiny.ipynb #b2a4cc26
 def _started(out, a):
     "A run from the beginning."
     out.mkdir(parents=True, exist_ok=True)
     tokenizer = train_tokenizer(islice(training_rows(a.seed), 20_000))
     model = new_model(tokenizer)
     set_copying(model)
-    return Run(out, tokenizer, model, a.minutes, seed=a.seed)
+    return Run(out, tokenizer, model, a.minutes, seed=a.seed, compiled=a.compile)
 
 def _resumed(out, a):
     "A run from its checkpoint."
     model = LlamaForCausalLM.from_pretrained(out/'model', dtype=torch.float32)
-    run = Run(out, AutoTokenizer.from_pretrained(out/'model'), model.train(), a.minutes, seed=a.seed)
+    run = Run(out, AutoTokenizer.from_pretrained(out/'model'), model.train(), a.minutes, seed=a.seed,
+              compiled=a.compile)
     run.load()
     return run
 
