@@ -1,5 +1,7 @@
 """Conversion, side by side with the original: rows/s of one process in user-CPU seconds, train split, shuffled labels.
 
+`workers2_ratio` is the time on the clock of one process over that of two, for EE.
+
     python benchmarks/convert.py --original path/to/IEPile
 """
 import itertools
@@ -8,6 +10,7 @@ import math
 import random
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from common import arguments, cpu_seconds, in_turn, write
@@ -61,6 +64,12 @@ def main():
                 rows.append((f'{task}_ratio', ratio, 'times the original'))
             else: seconds = sorted(a() for _ in range(runs))[runs // 2]
             rows.append((f'{task}_rows_per_s', sum(1 for _ in open(out, 'rb')) / seconds, 'rows/s'))
+        src, seconds = make(tmp, data, 'EE', n), {}
+        for k in (1, 2):
+            start = time.monotonic()
+            cpu_seconds([*command(ours, src, out, data, 'EE'), '--workers', str(k)])
+            seconds[k] = time.monotonic() - start
+        rows.append(('workers2_ratio', seconds[1] / seconds[2], 'times one process'))
         sizes = (2000, 10_000, 100_000) if o.quick else (20_000, 100_000, 1_000_000)
         used = {s: cpu_seconds(command(ours, make(tmp, data, 'NER', s), tmp/'out.json', data, 'NER')) for s in sizes}
         rows.append(('peak_mb', max(mb for _, mb in used.values()), 'MB'))

@@ -814,12 +814,12 @@ def plot_scores(run_log: list[dict], ax=None):
     ax.legend(fontsize=7)
     return ax
 
-# %% ../nbs/13_tiny.ipynb #4b3dbdfb
+# %% ../nbs/13_tiny.ipynb #aafba630
 def _parser():
     p = argparse.ArgumentParser(prog='python -m iepile_nb.tiny', description=main.__doc__,
-                                epilog='example: python -m iepile_nb.tiny --out outputs/tiny --minutes 75')
+                                epilog='example: python -m iepile_nb.tiny --out outputs/tiny --minutes 45 --compile')
     p.add_argument('--out', required=True, help='folder for checkpoint (model/, state.pt) and log.jsonl')
-    p.add_argument('--minutes', type=float, default=75, help='time to train; the rate falls until then')
+    p.add_argument('--minutes', type=float, default=45, help='time to train; the rate falls until then')
     p.add_argument('--resume', action='store_true', help='go on from the checkpoint in --out')
     p.add_argument('--seed', type=int, default=42)
     p.add_argument('--compile', action='store_true', help='a third faster; needs a C++ compiler')

@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 from hypothesis import given, settings, strategies as st
-from iepile_nb.convert import convert, main
+from iepile_nb.convert import convert, convert_lines, main
 from iepile_nb.core import UserError, record_rng
 from iepile_nb.data import read_records, read_schema, spo_triples
 from iepile_nb.negatives import HardNegatives, Sampler, names, read_negatives
@@ -377,3 +377,15 @@ def test_C16_what_is_doubtful_is_counted_and_said(tmp_path, caplog):
     nan = {'text': 'x', 'event': [event('sale', NAN, buyer=['x'])]}
     with caplog.at_level('WARNING', 'iepile_nb'): assert run(tmp_path, [nan], task='EE', schema=(['sale'], [], {'sale': ['buyer']})) == 0
     assert "1 times: 'NAN' is annotated" in caplog.text
+
+
+@pytest.mark.parametrize('split', ['train', 'test'])
+def test_several_processes_write_the_same_rows(root, split, tmp_path):
+    records = list(read_records(root/'data/EE/sample.json', 'EE')) * 300
+    schema = read_schema(root/'data/EE/schema.json', 'EE')
+    make = lambda workers: list(convert_lines(iter(records), schema, 'EE', split=split, random_sort=True, workers=workers))
+    assert make(2) == make(1)
+
+
+def test_no_process_is_no_way_to_convert(root):
+    with pytest.raises(UserError, match='workers is 0'): convert_lines([], Schema(['a']), workers=0)
