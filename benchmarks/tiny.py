@@ -10,13 +10,14 @@ by label names that training never used; `valid` is the share of answers that ar
 import json
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import torch
 from common import arguments, write
 from iepile_nb.convert import convert
 from iepile_nb.core import log, record_rng, write_jsonl
-from iepile_nb.course import LEARN, Job, read_job, test_rows, train_rows
+from iepile_nb.course import LEARN, Job, read_job, side_by_side, test_rows, train_rows
 from iepile_nb.evaluate import Counts, evaluate, match
 from iepile_nb.infer import predict
 from iepile_nb.model import load_model
@@ -88,22 +89,33 @@ def throughput(bits, limit):
     return n / (time.monotonic() - start)
 
 
+def base_cells(language, n):
+    "The base model on the domains it knows, under new names, and on those it does not know."
+    base, seen, rows = load_model('tiny'), domain_names(language), []
+    for t in TASKS:
+        rows += cell(f'base_seen.{t}.{language}', [job(language, d, t, -(-n // len(seen)), SEED) for d in seen], base)
+        rows += cell(f'base_renamed.{t}.{language}', [job(language, d, t, -(-n // len(seen)), SEED, rename=True) for d in seen], base)
+        rows += cell(f'base_heldout.{t}.{language}', [heldout(language, t, n)], base)
+    return rows
+
+
+def tuned_cells(language, n, folder):
+    "The model with its adapter, on the domains that the adapter was trained for."
+    tuned = load_model('tiny', str(folder/language))
+    return [r for t in TASKS for r in cell(f'lora_heldout.{t}.{language}', [heldout(language, t, n)], tuned)]
+
+
+def heldout(language, task, n): return job(language, tuple(domain_names(language, heldout=True)), task, n, SEED + 1)
+
+
 def main():
     o = arguments(__doc__).parse_args()
+    n = 40 if o.quick else 300
+    rows = [r for part in side_by_side(partial(base_cells, n=n), LANGUAGES) for r in part]
     torch.set_num_threads(2)
-    n, rows, base = 40 if o.quick else 300, [], load_model('tiny')
-    held = lambda l: tuple(domain_names(l, heldout=True))
-    for l in LANGUAGES:
-        for t in TASKS:
-            seen = domain_names(l)
-            rows += cell(f'base_seen.{t}.{l}', [job(l, d, t, n // len(seen), SEED) for d in seen], base)
-            rows += cell(f'base_renamed.{t}.{l}', [job(l, d, t, n // len(seen), SEED, rename=True) for d in seen], base)
-            rows += cell(f'base_heldout.{t}.{l}', [job(l, held(l), t, n, SEED + 1)], base)
     with tempfile.TemporaryDirectory() as tmp:
-        for l in LANGUAGES:
-            rows.append((f'lora_seconds.{l}', adapter(l, Path(tmp)), 's'))
-            tuned = load_model('tiny', str(Path(tmp)/l))
-            for t in TASKS: rows += cell(f'lora_heldout.{t}.{l}', [job(l, held(l), t, n, SEED + 1)], tuned)
+        rows += [(f'lora_seconds.{l}', adapter(l, Path(tmp)), 's') for l in LANGUAGES]
+        rows += [r for part in side_by_side(partial(tuned_cells, n=n, folder=Path(tmp)), LANGUAGES) for r in part]
     value = dict((r[0], r[1]) for r in rows)
     names = [k.removeprefix('lora_') for k in value if k.startswith('lora_heldout') and k.endswith('f1') and 'unseen' not in k]
     rows.append(('lora_gain', sum(value[f'lora_{k}'] - value[f'base_{k}'] for k in names) / len(names), 'F1 points'))

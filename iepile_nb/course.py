@@ -63,8 +63,8 @@ def test_rows(job: Job) -> list[dict]:
     "The test rows of a dataset: everything is asked."
     return list(convert(job.test, job.schema, job.task, job.language, 'test', source=job.source))
 
-# %% ../nbs/11_course.ipynb #704b3bd3
-LEARN = dict(num_train_epochs=2, learning_rate=2e-3, per_device_train_batch_size=16, lora_r=16, lora_alpha=32, cutoff_len=1024,
+# %% ../nbs/11_course.ipynb #7717abd1
+LEARN = dict(num_train_epochs=3, learning_rate=3e-3, per_device_train_batch_size=16, lora_r=32, lora_alpha=64, cutoff_len=1024,
              lr_scheduler_type='cosine', logging_steps=5, save_strategy='no') # what suits the embedded model and some hundred rows
 
 # %% ../nbs/11_course.ipynb #68a6b850

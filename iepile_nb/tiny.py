@@ -814,13 +814,14 @@ def plot_scores(run_log: list[dict], ax=None):
     ax.legend(fontsize=7)
     return ax
 
-# %% ../nbs/13_tiny.ipynb #aafba630
+# %% ../nbs/13_tiny.ipynb #316cdffe
 def _parser():
     p = argparse.ArgumentParser(prog='python -m iepile_nb.tiny', description=main.__doc__,
                                 epilog='example: python -m iepile_nb.tiny --out outputs/tiny --minutes 45 --compile')
     p.add_argument('--out', required=True, help='folder for checkpoint (model/, state.pt) and log.jsonl')
     p.add_argument('--minutes', type=float, default=45, help='time to train; the rate falls until then')
     p.add_argument('--resume', action='store_true', help='go on from the checkpoint in --out')
+    p.add_argument('--start', help='folder of a model to go on from, with a new optimizer and new data (give another --seed)')
     p.add_argument('--seed', type=int, default=42)
     p.add_argument('--compile', action='store_true', help='a third faster; needs a C++ compiler')
     p.add_argument('--limit', type=int, default=30, help='rows of each task and language scored on the way')
@@ -838,19 +839,23 @@ def main(argv):
     run = _resumed(out, a) if a.resume else _started(out, a)
     train(run, sample_rows(a.limit, a.seed + 1) if a.limit else None)
 
-# %% ../nbs/13_tiny.ipynb #b2a4cc26
+# %% ../nbs/13_tiny.ipynb #3762379f
 def _started(out, a):
     "A run from the beginning."
     out.mkdir(parents=True, exist_ok=True)
-    tokenizer = train_tokenizer(islice(training_rows(a.seed), 20_000))
-    model = new_model(tokenizer)
-    set_copying(model)
-    return Run(out, tokenizer, model, a.minutes, seed=a.seed, compiled=a.compile)
+    if a.start: tokenizer, model = AutoTokenizer.from_pretrained(a.start), _weights(a.start)
+    else:
+        tokenizer = train_tokenizer(islice(training_rows(a.seed), 20_000))
+        set_copying(model := new_model(tokenizer))
+    run = Run(out, tokenizer, model, a.minutes, seed=a.seed, compiled=a.compile)
+    run.copying = not a.start
+    return run
+
+def _weights(path): return LlamaForCausalLM.from_pretrained(path, dtype=torch.float32).train()
 
 def _resumed(out, a):
     "A run from its checkpoint."
-    model = LlamaForCausalLM.from_pretrained(out/'model', dtype=torch.float32)
-    run = Run(out, AutoTokenizer.from_pretrained(out/'model'), model.train(), a.minutes, seed=a.seed,
+    run = Run(out, AutoTokenizer.from_pretrained(out/'model'), _weights(out/'model'), a.minutes, seed=a.seed,
               compiled=a.compile)
     run.load()
     return run
