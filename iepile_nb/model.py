@@ -6,12 +6,13 @@
 __all__ = ['tiny_path', 'find_model', 'fast_dtypes', 'pick_dtype', 'quantization', 'device_map', 'load_base', 'with_padding',
            'linear_names', 'add_lora', 'check_adapter', 'load_adapters', 'load_model']
 
-# %% ../nbs/06_model.ipynb #00d20e41
+# %% ../nbs/06_model.ipynb #b3eba16f
 import json, logging, os, sys, warnings
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 
+logging.getLogger('bitsandbytes.backends.cpu.ops').setLevel(logging.ERROR) # on some processors it asks for one more package
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig

@@ -406,7 +406,7 @@ def counts(self: Events, item):
     if item[1] or item[2]: yield 'event', item[:2]
     for role, value in item[2]: yield 'argument', (item[0], role, value)
 
-# %% ../nbs/01_tasks.ipynb #ab008da7
+# %% ../nbs/01_tasks.ipynb #08391881
 class EE(Events):
     "Events: {type: [{'trigger', 'arguments': {role: value}}, ...]}."
     name = 'EE'
@@ -414,7 +414,7 @@ class EE(Events):
     def questions(self, record, gold, schema, draw):
         own = {l: unique(r for _, args in events for r, _ in args) for l, events in gold.items()}
         parts, roles = schema.parts, draw.roles
-        return [ask(l, tuple(roles(parts.get(l, ()), own.get(l, ())))) for l in draw.labels(schema.labels, list(gold))]
+        return [ask(l, tuple(roles(parts.get(l, []), own.get(l, [])))) for l in draw.labels(schema.labels, list(gold))]
 
     def item(self, q): return {'event_type': q.label, 'trigger': True, 'arguments': list(q.parts)}
 
