@@ -380,7 +380,7 @@ def test_C16_what_is_doubtful_is_counted_and_said(tmp_path, caplog):
 
 
 @pytest.mark.parametrize('split', ['train', 'test'])
-def test_several_processes_write_the_same_rows(root, split, tmp_path):
+def test_several_processes_write_the_same_rows(root, split):
     records = list(read_records(root/'data/EE/sample.json', 'EE')) * 300
     schema = read_schema(root/'data/EE/schema.json', 'EE')
     make = lambda workers: list(convert_lines(iter(records), schema, 'EE', split=split, random_sort=True, workers=workers))
