@@ -549,7 +549,8 @@ def answer_loss(
     place = torch.arange(1, width)
     end, n = torch.tensor([[len(ids)] for ids, _ in batch]), torch.tensor([[n] for _, n in batch])
     keep = (place >= end - n) & (place < end)
-    hidden = (body or model.model)(input_ids=ids, use_cache=False).last_hidden_state[:, :-1][keep]
+    body = model.model if body is None else body
+    hidden = body(input_ids=ids, use_cache=False).last_hidden_state[:, :-1][keep]
     return F.cross_entropy(model.lm_head(hidden), ids[:, 1:][keep], reduction='sum')
 
 # %% ../nbs/13_tiny.ipynb #bba86f5c
