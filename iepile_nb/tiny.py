@@ -4,13 +4,15 @@
 
 # %% auto #0
 __all__ = ['ASSETS', 'LANGUAGES', 'ONSETS', 'VOWELS', 'CODAS', 'BUILTIN', 'MARK', 'LISTS', 'SCHEMAS', 'SHARES', 'GLUE', 'SPECIAL',
-           'MARKS', 'CHAT', 'STATE', 'load_grammar', 'domain_names', 'parse_pattern', 'coined', 'Words',
+           'MARKS', 'CHAT', 'KINDS', 'STATE', 'load_grammar', 'domain_names', 'parse_pattern', 'coined', 'Words',
            'is_train_value', 'Values', 'Mentions', 'listed', 'Clauses', 'Statements', 'capitalised', 'Text', 'Draft',
-           'draw_record', 'sentences', 'entries', 'domain_schema', 'dataset', 'write_schema', 'make_demo',
-           'other_names', 'renamed_record', 'renamed_schema', 'Ask', 'make_row', 'training_rows', 'words', 'openings',
-           'train_tokenizer', 'new_model', 'encode_row', 'answer_loss', 'copy_batch', 'set_copying', 'row_batches',
-           'backward', 'compiled_body', 'answers', 'sample_rows', 'score', 'optimizers', 'Run', 'note', 'update',
-           'steps', 'train', 'plot_losses', 'plot_scores', 'main', 'ship']
+           'draw_record', 'sentences', 'entries', 'domain_schema', 'dataset', 'write_schema', 'make_demo', 'halves',
+           'reserved_names', 'label_words', 'mixed_name', 'made_up', 'other_names', 'renamed_record', 'renamed_schema',
+           'Ask', 'with_made_up', 'make_row', 'training_rows', 'words', 'openings', 'train_tokenizer', 'new_model',
+           'Row', 'encode_row', 'lower_layers', 'losses_of', 'answer_loss', 'find_marks', 'token_marks', 'Probe',
+           'copy_batch', 'set_copying', 'grow', 'row_batches', 'backward', 'compiled_body', 'answers', 'sample_rows',
+           'score', 'optimizers', 'Run', 'note', 'update', 'steps', 'train', 'plot_losses', 'plot_scores', 'main',
+           'ship']
 
 # %% ../nbs/13_tiny.ipynb #d2d6bf1f
 import argparse, json, math, random, re, time
@@ -19,7 +21,7 @@ from functools import lru_cache
 from importlib.resources import files
 from itertools import count, islice
 from pathlib import Path
-from typing import Iterable, Iterator
+from typing import Callable, Iterable, Iterator, NamedTuple
 from zlib import crc32
 
 from .core import *
@@ -361,6 +363,51 @@ def make_demo(
             for split, n in sizes.items():
                 write_jsonl(where/f'{split}.json', dataset(language, domains, task, n, seed + i, split))
 
+# %% ../nbs/13_tiny.ipynb #6a0d1c00
+def halves(language: str, name: str) -> list[str]:
+    "The words of a name; a Chinese one is cut in the middle."
+    return name.split() if language == 'en' else [w for w in (name[:len(name) // 2], name[len(name) // 2:]) if w]
+
+# %% ../nbs/13_tiny.ipynb #6a0d1c01
+@lru_cache(maxsize=None)
+def reserved_names(language: str) -> frozenset[str]:
+    "Names that training must not use: the `unseen` ones, and all of the domains that are held out."
+    res = set()
+    for d in load_grammar(language)['domains'].values():
+        every = {l: e for kind in ('entities', 'relations', 'events') for l, e in d[kind].items()}
+        every |= {r: x for e in every.values() for r, x in e.get('roles', {}).items()}
+        for l, e in every.items(): res.update(e['unseen'], [l, *e['aliases']] if d['heldout'] else ())
+    return frozenset(res)
+
+@lru_cache(maxsize=None)
+def label_words(language: str) -> tuple[str, ...]:
+    "The words (Chinese: halves) that the names of the labels of the training domains are made of."
+    names = [n for d in domain_names(language) for kind in ('entities', 'relations', 'events')
+             for l, e in load_grammar(language)['domains'][d][kind].items() for n in (l, *e['aliases'])]
+    return tuple(unique(w for n in names for w in halves(language, n)))
+
+# %% ../nbs/13_tiny.ipynb #6a0d1c03
+def mixed_name(
+    rng: random.Random,
+    language: str,
+    names: list[str], # names of one label
+) -> str:             # '' if the mixture is a name that training must not use
+    "A name from words of two names, sometimes with a made-up word before it."
+    a, b = (rng.choice(halves(language, n)) for n in rng.sample(names, 2))
+    glue = ' ' if language == 'en' else ''
+    first = coined(rng, load_grammar(language)['pieces']) + glue if rng.random() < .2 else ''
+    name = first + (a if a == b else rng.choice((a + glue + b, b + glue + a)))
+    return '' if name in reserved_names(language) else name
+
+# %% ../nbs/13_tiny.ipynb #6a0d1c04
+def made_up(rng: random.Random, language: str) -> str:
+    "The name of a label that does not exist."
+    pieces, words = load_grammar(language)['pieces'], label_words(language)
+    word = lambda: coined(rng, pieces) if rng.random() < .3 else rng.choice(words)
+    while True:
+        name = (' ' if language == 'en' else '').join(word() for _ in range(rng.choice((1, 2, 2, 3))))
+        if name not in reserved_names(language): return name
+
 # %% ../nbs/13_tiny.ipynb #bb3d5ecc
 def other_names(
     language: str,
@@ -374,7 +421,9 @@ def other_names(
     every = {l: e for kind in kinds for l, e in entries(language, domains, kind).items()}
     names, taken = {}, set(every)
     def draw(key, entry, taken):
-        free = [a for a in entry[pool] if a not in taken] if rng.random() < share else []
+        if rng.random() >= share: return
+        mix = mixed_name(rng, language, [key if isinstance(key, str) else key[1], *entry['aliases']]) if pool == 'aliases' and rng.random() < .35 else ''
+        free = [a for a in ([mix] if mix else entry[pool]) if a not in taken]
         if free: taken.add(names.setdefault(key, rng.choice(free)))
     for label, e in every.items():
         draw(label, e, taken)
@@ -428,6 +477,14 @@ class Ask:
     def pairs(self, every, own): return self.labels(every, own)
     def order(self, items): return self.rng.sample(items, len(items))
 
+# %% ../nbs/13_tiny.ipynb #6a0d1c05
+def with_made_up(schema: Schema, rng: random.Random, language: str, n: int = 6) -> Schema:
+    "A schema with made-up labels besides its own; labels that are joined of their parts (SPO) stay alone."
+    if any('_'.join(ps) == l for l, ps in schema.parts.items()): return schema
+    new = [l for l in unique(made_up(rng, language) for _ in range(n)) if l not in schema.labels]
+    parts = {l: unique(made_up(rng, language) for _ in range(rng.randint(1, 4))) for l in new} if schema.parts else {}
+    return Schema(schema.labels + new, schema.parts | parts)
+
 # %% ../nbs/13_tiny.ipynb #5b3f0fc6
 def make_row(
     record: dict,            # from `sentences`
@@ -439,6 +496,7 @@ def make_row(
     "One question about a record, with its answer."
     names = other_names(language, record['domain'], rng, pool=rename) if rename else {}
     schema = renamed_schema(domain_schema(language, record['domain'], task), names)
+    if rename == 'aliases' and rng.random() < .3: schema = with_made_up(schema, rng, language)
     task, record, text = get_task(task), renamed_record(record, names), record['text']
     gold = task.gold(record, schema)
     questions = task.questions(record, gold, schema, Ask(rng, 8 if task.name == 'NER' else 6))
@@ -519,7 +577,7 @@ def train_tokenizer(
 # %% ../nbs/13_tiny.ipynb #60fc1165
 def new_model(
     tokenizer,
-    layers: int = 4,
+    layers: int = 6,
     width: int = 192,      # heads of 64
     inner: int = 448,      # width of the feed-forward part
 ) -> LlamaForCausalLM:     # random weights, in float32
@@ -530,38 +588,121 @@ def new_model(
         **{k + '_id': getattr(tokenizer, k + '_id') for k in SPECIAL}))
 
 # %% ../nbs/13_tiny.ipynb #889c5199
-def encode_row(row: dict, tokenizer) -> tuple[list[int], int]: # token ids; how many of them are answer
-    "A row as the chat template writes it."
+class Row(NamedTuple):
+    "A row as token ids, of which the last `answer` are the answer."
+    ids: list[int]
+    answer: int
+    marks: list[tuple[int, int, list[int]]] = [] # see `find_marks`
+
+def encode_row(row: dict, tokenizer, marks: bool = False) -> Row:
+    "A row as the chat template writes it; `marks` says where its labels and their mentions stand."
     chat = [{'role': 'user', 'content': row['instruction']}]
     prompt = tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_dict=False)
     answer = tokenizer(row['output'], add_special_tokens=False)['input_ids'] + [tokenizer.eos_token_id]
-    return prompt + answer, len(answer)
+    return Row(prompt + answer, len(answer), token_marks(row, tokenizer) if marks else [])
+
+# %% ../nbs/13_tiny.ipynb #6a0d1c06
+def lower_layers(model) -> Callable: # token ids [rows, width] -> hidden state before the last layer, what its heads saw
+    "All layers but the upper half of the last."
+    from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
+    m, last = model.model, model.model.layers[-1]
+    attention, heads = last.self_attn, (-1, model.config.head_dim)
+    def body(ids):
+        x = m.embed_tokens(ids)
+        turn = m.rotary_emb(x, torch.arange(ids.shape[1])[None])
+        for layer in m.layers[:-1]: x = layer(x, position_embeddings=turn)
+        y = last.input_layernorm(x)
+        q, k, v = (p(y).unflatten(-1, heads).transpose(1, 2) for p in (attention.q_proj, attention.k_proj, attention.v_proj))
+        seen = F.scaled_dot_product_attention(*apply_rotary_pos_emb(q, k, *turn), v, is_causal=True)
+        return x, seen.transpose(1, 2).flatten(2)
+    return body
 
 # %% ../nbs/13_tiny.ipynb #fc9a9cec
-def answer_loss(
+def losses_of(
     model,
-    batch: list[tuple[list[int], int]], # token ids, and how many of them at the end are answer
-    body=None,                          # what gives the hidden states; default: `model.model`
-) -> torch.Tensor:
+    batch: list[Row],
+    body=None,           # see `lower_layers`
+    probe=None,          # a `Probe`
+) -> tuple[torch.Tensor, torch.Tensor]: # summed loss on the answers; of the probe
+    "How badly a batch is answered. The upper half of the last layer is worked out for the answers only."
+    width = max(len(r.ids) for r in batch)
+    ids = torch.tensor([r.ids + [0] * (width - len(r.ids)) for r in batch])
+    end, n, place = *(torch.tensor([[x] for x in xs]) for xs in zip(*((len(r.ids), r.answer) for r in batch))), torch.arange(1, width)
+    keep, layer = (place >= end - n) & (place < end), model.model.layers[-1]
+    hidden, seen = (body or lower_layers(model))(ids)
+    x = hidden[:, :-1][keep] + layer.self_attn.o_proj(seen[:, :-1][keep])
+    x = model.model.norm(x + layer.mlp(layer.post_attention_layernorm(x)))
+    loss = F.cross_entropy(model.lm_head(x), ids[:, 1:][keep], reduction='sum')
+    return loss, probe(hidden, batch) if probe else torch.zeros(())
+
+# %% ../nbs/13_tiny.ipynb #6a0d1c07
+def answer_loss(model, batch: list[Row]) -> torch.Tensor:
     "Summed loss on the answers."
-    width = max(len(ids) for ids, _ in batch)
-    ids = torch.tensor([ids + [0] * (width - len(ids)) for ids, _ in batch])
-    place = torch.arange(1, width)
-    end, n = torch.tensor([[len(ids)] for ids, _ in batch]), torch.tensor([[n] for _, n in batch])
-    keep = (place >= end - n) & (place < end)
-    body = model.model if body is None else body
-    hidden = body(input_ids=ids, use_cache=False).last_hidden_state[:, :-1][keep]
-    return F.cross_entropy(model.lm_head(hidden), ids[:, 1:][keep], reduction='sum')
+    return losses_of(model, batch)[0]
+
+# %% ../nbs/13_tiny.ipynb #6a0d1c10
+KINDS = '', 'subject', 'object', 'trigger' # as what of its label a string is in the text; a role of an event is a label of its own
+
+def find_marks(row: dict) -> list[tuple[int, int, list[str]]]: # (where a name ends in the instruction, place in `KINDS`, its mentions)
+    "What the text of a row has for each label and role that is asked."
+    task, questions, _ = read_instruction(row['instruction'], get_task(row['task']))
+    if task.name in ('SPO', 'KG'): return [] # rare, and they ask for labels by parts
+    end, found = row['instruction'].index('"schema": '), {}
+    for q in questions:
+        kinds = [KINDS.index(n) for n in task.names if n] or [0]
+        for key in (q.label, *((q.label, p) for p in q.parts)):
+            name = encode(key if isinstance(key, str) else key[1])
+            end = row['instruction'].index(name, end) + len(name)
+            for k in kinds if key == q.label else [0]: found[key, k] = end - 1, set()
+    for label, *item in task.parse(json.loads(row['output'])):
+        for part, text in task.mentions((label, *item)):
+            key = (label, KINDS.index(part)) if part in KINDS else ((label, part), 0)
+            if key in found: found[key][1].add(text)
+    return [(end, k, sorted(texts)) for (_, k), (end, texts) in found.items()]
+
+# %% ../nbs/13_tiny.ipynb #6a0d1c11
+def token_marks(row: dict, tokenizer, before: int = 2) -> list[tuple[int, int, list[int]]]:
+    "The marks of a row by tokens; `before` tokens of the chat template stand before the instruction."
+    text = row['instruction']
+    places = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)['offset_mapping']
+    at = {c: i for i, (a, b) in reversed([*enumerate(places, before)]) for c in range(a, b)}
+    begin = text.rindex(', "input": "')
+    def spans(s):
+        s, i = encode(s)[1:-1], begin
+        while s and (i := text.find(s, i + 1)) >= 0: yield from range(i, i + len(s))
+    return [(at[end], kind, sorted({at[c] for s in found for c in spans(s)})) for end, kind, found in find_marks(row)]
+
+# %% ../nbs/13_tiny.ipynb #6a0d1c14
+class Probe(torch.nn.Module):
+    "Asks hidden states to which of the asked labels a token of the text belongs."
+    def __init__(self, width: int, size: int = 64):
+        super().__init__()
+        self.label = torch.nn.Linear(width, size, bias=False)
+        self.token = torch.nn.Linear(width, size * len(KINDS), bias=False)
+        self.bias = torch.nn.Parameter(torch.full((len(KINDS),), -3.))
+
+    def forward(self, hidden, batch: list[Row]) -> torch.Tensor: # summed loss
+        marks = [(i, *mark, r) for i, r in enumerate(batch) for mark in r.marks]
+        if not marks: return hidden.new_zeros(())
+        hidden = F.rms_norm(hidden, hidden.shape[-1:])
+        row, end, kind = (torch.tensor(x) for x in zip(*(m[:3] for m in marks)))
+        tokens = self.token(hidden).unflatten(-1, (len(KINDS), -1))[row, :, kind]
+        logits = (tokens @ self.label(hidden[row, end])[:, :, None])[..., 0] / 8 + self.bias[kind][:, None]
+        wanted, counted = torch.zeros_like(logits), torch.zeros_like(logits)
+        for n, (_, _, _, places, r) in enumerate(marks):
+            counted[n, max(m[0] for m in r.marks) + 1:len(r.ids) - r.answer] = 1
+            wanted[n, places] = 1
+        return (F.binary_cross_entropy_with_logits(logits, wanted, reduction='none') * counted).sum()
 
 # %% ../nbs/13_tiny.ipynb #bba86f5c
-def copy_batch(rng: random.Random, tokenizer, n: int = 64, width: int = 48) -> list[tuple[list[int], int]]:
+def copy_batch(rng: random.Random, tokenizer, n: int = 64, width: int = 48) -> list[Row]:
     "Random token strings to be copied: prefix, mark, x, mark, x; all of one width."
     first, last = len(SPECIAL) + len(MARKS), len(tokenizer) - 1
     mark = tokenizer.convert_tokens_to_ids(MARKS[1])
     def row():
         k = rng.randint(4, 20)
         ids = [rng.randint(first, last) for _ in range(width - k - 2)]
-        return [*ids[:-k], mark, *ids[-k:], mark, *ids[-k:]], k
+        return Row([*ids[:-k], mark, *ids[-k:], mark, *ids[-k:]], k)
     return [row() for _ in range(n)]
 
 # %% ../nbs/13_tiny.ipynb #bb8f3299
@@ -608,6 +749,20 @@ def set_copying(
         head = slice(64 * i, 64 * i + 64)
         _find_same(layers[1].self_attn, head, beta, parts[0], channel, part, gain * scale)
 
+# %% ../nbs/13_tiny.ipynb #6a0d1c18
+@torch.no_grad()
+def grow(model: LlamaForCausalLM, layers: int) -> LlamaForCausalLM:
+    "The same model with more layers before its last one; they do nothing yet."
+    config = model.config.to_dict() | {'num_hidden_layers': layers, 'layer_types': None}
+    old, big = model.model.layers, LlamaForCausalLM(LlamaConfig(**config))
+    new = big.model.layers
+    for i, layer in enumerate(old): new[i if i < len(old) - 1 else -1].load_state_dict(layer.state_dict())
+    for layer in new[len(old) - 1:-1]:
+        for p in (layer.self_attn.o_proj, layer.mlp.down_proj): p.weight.zero_()
+    big.model.embed_tokens.load_state_dict(model.model.embed_tokens.state_dict())
+    big.model.norm.load_state_dict(model.model.norm.state_dict())
+    return big.train()
+
 # %% ../nbs/13_tiny.ipynb #4d374321
 def row_batches(
     tokenizer,
@@ -617,8 +772,8 @@ def row_batches(
 ) -> Iterator[tuple[list, int]]: # batches of encoded rows; the place in the stream after them
     "Batches without end, of rows of about equal length."
     while True:
-        rows = [encode_row(r, tokenizer) for r in islice(training_rows(seed, start=start, short=.5), 32 * size)]
-        rows.sort(key=lambda r: len(r[0]))
+        rows = [encode_row(r, tokenizer, marks=True) for r in islice(training_rows(seed, start=start, short=.3), 32 * size)]
+        rows.sort(key=lambda r: len(r.ids))
         start += len(rows)
         batches = [rows[i:i+size] for i in range(0, len(rows), size)]
         record_rng(seed, str(start)).shuffle(batches)
@@ -629,16 +784,18 @@ from concurrent.futures import ThreadPoolExecutor
 
 def backward(
     model,
-    batch: list,             # see `answer_loss`
+    batch: list[Row],
     pool: ThreadPoolExecutor,
     parts: int = 4,
-    body=None,               # see `answer_loss`
+    body=None,               # see `lower_layers`
+    probe=None,
+    weight: float = .3,      # of the probe's loss
 ) -> float:                  # mean loss on the answers
     "Loss and gradients of a batch, whose parts are worked through side by side."
-    params, n = list(model.parameters()), sum(n for _, n in batch)
+    params, n = [*model.parameters(), *(probe.parameters() if probe else ())], sum(r.answer for r in batch)
     def work(part):
-        loss = answer_loss(model, part, body) / n
-        return loss.item(), torch.autograd.grad(loss, params)
+        loss, side = losses_of(model, part, body, probe)
+        return loss.item() / n, torch.autograd.grad((loss + weight * side) / n, params, materialize_grads=True)
     size = -(-len(batch) // parts)
     done = list(pool.map(work, [batch[i:i+size] for i in range(0, len(batch), size)]))
     for p, *grads in zip(params, *(g for _, g in done)): p.grad = sum(grads)
@@ -646,10 +803,9 @@ def backward(
 
 # %% ../nbs/13_tiny.ipynb #38bf9ba5
 def compiled_body(model):
-    "The layers of the model, compiled for batches of any shape."
-    body = torch.compile(model.model, dynamic=True)
-    for rows, width in ((16, 90), (15, 77), (9, 130)):
-        answer_loss(model, [([1] * width, 9)] * rows, body).backward()
+    "The lower layers of the model, compiled for batches of any shape."
+    body = torch.compile(lower_layers(model), dynamic=True)
+    for rows, width in ((16, 90), (15, 77), (9, 130)): losses_of(model, [Row([1] * width, 9)] * rows, body)[0].backward()
     model.zero_grad()
     return body
 
@@ -703,12 +859,12 @@ def score(model, tokenizer, samples: dict[str, list[dict]]) -> dict[str, dict]:
     return res
 
 # %% ../nbs/13_tiny.ipynb #e57b6155
-def optimizers(model, rate: float) -> list[torch.optim.Optimizer]:
-    "Muon for the matrices of the layers, AdamW for the rest."
+def optimizers(model, rate: float, probe=None) -> list[torch.optim.Optimizer]:
+    "Muon for the matrices of the layers, in two halves that are worked out side by side; AdamW for the rest."
     inner = [p for n, p in model.named_parameters() if p.ndim == 2 and 'embed' not in n]
     rest = [p for n, p in model.named_parameters() if p.ndim != 2 or 'embed' in n]
-    return [torch.optim.Muon(inner, rate, weight_decay=.01, adjust_lr_fn='match_rms_adamw'),
-            torch.optim.AdamW(rest, rate, betas=(.9, .98), weight_decay=.01)]
+    muon = [torch.optim.Muon(half, rate, weight_decay=.01, adjust_lr_fn='match_rms_adamw') for half in (inner[::2], inner[1::2])]
+    return [*muon, torch.optim.AdamW([*rest, *(probe.parameters() if probe else ())], rate, betas=(.9, .98), weight_decay=.01)]
 
 # %% ../nbs/13_tiny.ipynb #ab8df2c3
 STATE = 'spent', 'step', 'place', 'copying', 'tokens'
@@ -719,19 +875,21 @@ class Run:
         self.folder, self.tokenizer, self.model = Path(folder), tokenizer, model
         self.seconds, self.rate, self.seed = minutes * 60, rate, seed
         self.spent, self.step, self.place, self.copying, self.tokens = 0., 0, 0, True, 0
-        self.opts, self.body = optimizers(model, rate), compiled_body(model) if compiled else None
+        self.probe, self.body = Probe(model.config.hidden_size), compiled_body(model) if compiled else None
+        self.opts = optimizers(model, rate, self.probe)
         self.rng, self.pool = random.Random(seed), ThreadPoolExecutor(2)
 
     def save(self):
         "Write the checkpoint: `model/`, and the rest in `state.pt`."
         for part in (self.model, self.tokenizer): part.save_pretrained(self.folder/'model')
-        state = {'optimizers': [o.state_dict() for o in self.opts], **{k: getattr(self, k) for k in STATE}}
+        state = {'optimizers': [o.state_dict() for o in self.opts], 'probe': self.probe.state_dict(), **{k: getattr(self, k) for k in STATE}}
         with atomic_write(self.folder/'state.pt') as f: torch.save(state, f)
 
     def load(self):
         "Go on from the checkpoint, of which the model is loaded already; the log is cut back to it."
         state = torch.load(self.folder/'state.pt', weights_only=True)
         for o, s in zip(self.opts, state['optimizers']): o.load_state_dict(s)
+        self.probe.load_state_dict(state['probe'])
         for k in STATE: setattr(self, k, state[k])
         self.rng, path = random.Random(self.seed + self.step), self.folder/'log.jsonl'
         write_jsonl(path, [l for _, l in read_jsonl(path) if l['step'] <= self.step])
@@ -744,17 +902,15 @@ def note(run: Run, **facts):
     log.info('%s', facts)
 
 # %% ../nbs/13_tiny.ipynb #29c02844
-def update(run: Run, batch: list) -> float: # the loss
-    "One step: rate by a cosine of the time spent, gradient clipped at 1."
+def update(run: Run, batch: list[Row]) -> float: # the loss
+    "One step: rate by a cosine of the time spent, gradient clipped at 1; the probe counts less and less."
     share = min(1., run.spent / run.seconds)
-    rate = run.rate * min(1., (run.step + 1) / 100) * (.05 + .95 * (1 + math.cos(math.pi * share)) / 2)
-    loss = backward(run.model, batch, run.pool, body=run.body)
+    rate = run.rate * min(1., (run.step + 1) / 100) * (.03 + .97 * (1 + math.cos(math.pi * share)) / 2)
+    loss = backward(run.model, batch, run.pool, body=run.body, probe=run.probe, weight=.3 * (1.1 - share))
     torch.nn.utils.clip_grad_norm_(run.model.parameters(), 1.)
-    for o in run.opts:
-        for g in o.param_groups: g['lr'] = rate
-        o.step()
-        o.zero_grad()
-    run.step, run.tokens = run.step + 1, run.tokens + sum(len(ids) for ids, _ in batch)
+    for o in run.opts: o.param_groups[0]['lr'] = rate
+    list(run.pool.map(lambda o: o.step(), run.opts))
+    run.step, run.tokens = run.step + 1, run.tokens + sum(len(r.ids) for r in batch)
     return loss
 
 # %% ../nbs/13_tiny.ipynb #333b5c02
@@ -823,6 +979,7 @@ def _parser():
     p.add_argument('--minutes', type=float, default=45, help='time to train; the rate falls until then')
     p.add_argument('--resume', action='store_true', help='go on from the checkpoint in --out')
     p.add_argument('--start', help='folder of a model to go on from, with a new optimizer and new data (give another --seed)')
+    p.add_argument('--layers', type=int, default=6, help='of the model; one to go on from grows to them (%(default)s)')
     p.add_argument('--seed', type=int, default=42)
     p.add_argument('--compile', action='store_true', help='a third faster; needs a C++ compiler')
     p.add_argument('--limit', type=int, default=30, help='rows of each task and language scored on the way')
@@ -844,10 +1001,10 @@ def main(argv):
 def _started(out, a):
     "A run from the beginning."
     out.mkdir(parents=True, exist_ok=True)
-    if a.start: tokenizer, model = AutoTokenizer.from_pretrained(a.start), _weights(a.start)
+    if a.start: tokenizer, model = AutoTokenizer.from_pretrained(a.start), grow(_weights(a.start), a.layers)
     else:
         tokenizer = train_tokenizer(islice(training_rows(a.seed), 20_000))
-        set_copying(model := new_model(tokenizer))
+        set_copying(model := new_model(tokenizer, a.layers))
     run = Run(out, tokenizer, model, a.minutes, seed=a.seed, compiled=a.compile)
     run.copying = not a.start
     return run

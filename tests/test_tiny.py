@@ -114,13 +114,36 @@ def asked(row):
     flat = lambda o: [x for v in (o.values() if isinstance(o, dict) else o) for x in (flat(v) if isinstance(v, (dict, list)) else [v])]
     return {x for x in flat(json.loads(row['instruction'])['schema']) if isinstance(x, str)}
 
-def test_training_rows_use_seen_domains_and_no_unseen_names():
-    allowed = {l: names_of(l, domain_names(l), ['aliases']) for l in LANGUAGES}
+def test_training_rows_use_no_unseen_and_no_heldout_names():
+    reserved = {l: names_of(l, domain_names(l), ['unseen']) - names_of(l, domain_names(l), ['aliases'])
+                | names_of(l, domain_names(l, heldout=True), ['aliases', 'unseen']) - names_of(l, domain_names(l), ['aliases'])
+                for l in LANGUAGES}
+    plain = {l: names_of(l, domain_names(l), ['aliases']) for l in LANGUAGES}
+    other = 0
     for row in islice(training_rows(3), 800):
         language = row['source']
         task, questions, text = read_instruction(row['instruction'], get_task(row['task']))
         triggers = {t for q in questions for t in q.triggers or ()}
-        assert asked(row) - triggers <= allowed[language]
+        assert not (asked(row) - triggers) & reserved[language]
+        other += bool(asked(row) - triggers - plain[language])
+    assert 200 < other < 700 # rows with mixed or made-up names, and rows without
+
+@each_language
+def test_mixed_names_are_made_of_the_names_and_never_reserved(language):
+    import random
+    rng, names = random.Random(1), load_grammar(language)['domains']['law']['entities']
+    for label, e in names.items():
+        pool = {w for n in (label, *e['aliases']) for w in halves(language, n)}
+        made = {mixed_name(rng, language, [label, *e['aliases']]) for _ in range(30)} - {''}
+        assert len(made) > 3 and not made & reserved_names(language)
+        assert all(any(w in m for w in pool) for m in made)
+
+def test_made_up_labels_have_no_answer():
+    rows = [r for r in islice(training_rows(6), 600) if r['task'] == 'NER']
+    plain = {l: names_of(l, domain_names(l), ['aliases']) for l in LANGUAGES}
+    invented = [(k, v) for r in rows for k, v in json.loads(r['output']).items()
+                if not any(w in k for n in plain[r['source']] for w in halves(r['source'], n))]
+    assert invented and not any(v for _, v in invented)
 
 def test_rows_answer_what_they_ask():
     seen = Counter()
@@ -233,17 +256,51 @@ def test_the_set_copying_copies(tokenizer):
         set_copying(model)
         assert answer_loss(model, batch) < .6 * before
 
+def some_rows(tokenizer, n=6): return [encode_row(r, tokenizer, marks=True) for r in islice(training_rows(8), n)]
+
 def test_parts_of_a_batch_give_the_gradients_of_the_whole(tokenizer):
-    import random, torch
+    import torch
     from concurrent.futures import ThreadPoolExecutor
-    model, batch = new_model(tokenizer, layers=1), copy_batch(random.Random(0), tokenizer, n=6)
-    loss = backward(model, batch, ThreadPoolExecutor(2))
-    grads = [p.grad.clone() for p in model.parameters()]
-    model.zero_grad()
-    whole = answer_loss(model, batch) / sum(n for _, n in batch)
-    whole.backward()
-    assert abs(loss - whole.item()) < 1e-4
-    assert all(torch.allclose(g, p.grad, atol=1e-5) for g, p in zip(grads, model.parameters()))
+    torch.manual_seed(0)
+    model, probe, batch = new_model(tokenizer, layers=2), Probe(192), some_rows(tokenizer)
+    params = [*model.parameters(), *probe.parameters()]
+    loss = backward(model, batch, ThreadPoolExecutor(2), probe=probe, weight=.5)
+    grads = [p.grad.clone() for p in params]
+    for p in params: p.grad = None
+    answers, side = losses_of(model, batch, probe=probe)
+    n = sum(r.answer for r in batch)
+    ((answers + .5 * side) / n).backward()
+    assert abs(loss - answers.item() / n) < 1e-4
+    assert all(torch.allclose(g, p.grad, atol=1e-4) for g, p in zip(grads, params))
+
+def test_the_short_way_through_the_last_layer_gives_the_same_loss(tokenizer):
+    import torch
+    from torch.nn import functional as F
+    torch.manual_seed(0)
+    model, (row, *_) = new_model(tokenizer, layers=2), some_rows(tokenizer)
+    logits = model(torch.tensor([row.ids])).logits[0, -row.answer - 1:-1]
+    whole = F.cross_entropy(logits, torch.tensor(row.ids[-row.answer:]), reduction='sum')
+    padded = answer_loss(model, [row, some_rows(tokenizer)[1]]) - answer_loss(model, [some_rows(tokenizer)[1]])
+    assert torch.allclose(answer_loss(model, [row]), whole, rtol=1e-4) and torch.allclose(padded, whole, rtol=1e-3)
+
+def test_marks_name_what_the_answer_names(tokenizer):
+    for row in islice(training_rows(9), 200):
+        encoded, found = encode_row(row, tokenizer, marks=True), find_marks(row)
+        task, questions, text = read_instruction(row['instruction'], get_task(row['task']))
+        for (end, kind, mentions), (token, _, places) in zip(found, encoded.marks):
+            assert row['instruction'][end] == '"' and '"' in tokenizer.decode([encoded.ids[token]])
+            assert bool(places) == bool(mentions) and all(p > token for p in places)
+            marked = tokenizer.decode([encoded.ids[p] for p in places])
+            if len(mentions) == 1 and mentions[0].isascii() and text.count(mentions[0]) == 1:
+                assert marked == json.dumps(mentions[0], ensure_ascii=False)[1:-1]
+
+def test_a_grown_model_gives_the_same_answers(tokenizer):
+    import torch
+    torch.manual_seed(0)
+    model, batch = new_model(tokenizer, layers=2), some_rows(tokenizer)
+    big = grow(model, 4)
+    assert big.config.num_hidden_layers == 4 and torch.allclose(answer_loss(big, batch), answer_loss(model, batch))
+    assert all(p.requires_grad for p in big.parameters())
 
 def test_the_command_says_what_is_wrong(tmp_path, capsys):
     assert main(['--out', str(tmp_path), '--resume']) == 1
