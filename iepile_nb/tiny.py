@@ -12,7 +12,7 @@ __all__ = ['ASSETS', 'LANGUAGES', 'ONSETS', 'VOWELS', 'CODAS', 'BUILTIN', 'MARK'
            'Row', 'encode_row', 'lower_layers', 'losses_of', 'answer_loss', 'find_marks', 'token_marks', 'Probe',
            'copy_batch', 'set_copying', 'grow', 'row_batches', 'backward', 'compiled_body', 'answers', 'sample_rows',
            'score', 'optimizers', 'Run', 'note', 'update', 'steps', 'train', 'plot_losses', 'plot_scores', 'main',
-           'ship']
+           'joined_logs', 'ship']
 
 # %% ../nbs/13_tiny.ipynb #d2d6bf1f
 import argparse, json, math, random, re, time
@@ -422,8 +422,9 @@ def other_names(
     names, taken = {}, set(every)
     def draw(key, entry, taken):
         if rng.random() >= share: return
-        mix = mixed_name(rng, language, [key if isinstance(key, str) else key[1], *entry['aliases']]) if pool == 'aliases' and rng.random() < .35 else ''
-        free = [a for a in ([mix] if mix else entry[pool]) if a not in taken]
+        label = key if isinstance(key, str) else key[1]
+        mixed = pool == 'aliases' and rng.random() < .35 and mixed_name(rng, language, [label, *entry[pool]])
+        free = [a for a in ([mixed] if mixed else entry[pool]) if a not in taken]
         if free: taken.add(names.setdefault(key, rng.choice(free)))
     for label, e in every.items():
         draw(label, e, taken)
@@ -657,7 +658,7 @@ def find_marks(row: dict) -> list[tuple[int, int, list[str]]]: # (where a name e
     for label, *item in task.parse(json.loads(row['output'])):
         for part, text in task.mentions((label, *item)):
             key = (label, KINDS.index(part)) if part in KINDS else ((label, part), 0)
-            if key in found: found[key][1].add(text)
+            if key in found and text: found[key][1].add(text)
     return [(end, k, sorted(texts)) for (_, k), (end, texts) in found.items()]
 
 # %% ../nbs/13_tiny.ipynb #6a0d1c11
@@ -669,7 +670,7 @@ def token_marks(row: dict, tokenizer, before: int = 2) -> list[tuple[int, int, l
     begin = text.rindex(', "input": "')
     def spans(s):
         s, i = encode(s)[1:-1], begin
-        while s and (i := text.find(s, i + 1)) >= 0: yield from range(i, i + len(s))
+        while (i := text.find(s, i + 1)) >= 0: yield from range(i, i + len(s))
     return [(at[end], kind, sorted({at[c] for s in found for c in spans(s)})) for end, kind, found in find_marks(row)]
 
 # %% ../nbs/13_tiny.ipynb #6a0d1c14
@@ -974,9 +975,9 @@ def plot_scores(run_log: list[dict], ax=None):
 # %% ../nbs/13_tiny.ipynb #316cdffe
 def _parser():
     p = argparse.ArgumentParser(prog='python -m iepile_nb.tiny', description=main.__doc__,
-                                epilog='example: python -m iepile_nb.tiny --out outputs/tiny --minutes 45 --compile')
+                                epilog='example: python -m iepile_nb.tiny --out outputs/tiny --minutes 120 --compile')
     p.add_argument('--out', required=True, help='folder for checkpoint (model/, state.pt) and log.jsonl')
-    p.add_argument('--minutes', type=float, default=45, help='time to train; the rate falls until then')
+    p.add_argument('--minutes', type=float, default=120, help='time to train; the rate falls until then')
     p.add_argument('--resume', action='store_true', help='go on from the checkpoint in --out')
     p.add_argument('--start', help='folder of a model to go on from, with a new optimizer and new data (give another --seed)')
     p.add_argument('--layers', type=int, default=6, help='of the model; one to go on from grows to them (%(default)s)')
@@ -1019,15 +1020,26 @@ def _resumed(out, a):
     return run
 
 # %% ../nbs/13_tiny.ipynb #e8e4b43e
+def joined_logs(*logs: list[dict]) -> list[dict]:
+    "The logs of runs of which each went on from the one before, as one."
+    done = {k: 0 for k in ('step', 'minutes', 'tokens')}
+    res = []
+    for run_log in logs:
+        res += [{**l, **{k: round(l[k] + n, 2) for k, n in done.items()}} for l in run_log]
+        done = {k: res[-1][k] for k in done}
+    return res
+
 def ship(
-    out: str | Path,           # folder of a run
-    target: str | Path = None, # where the package looks for the model; default: the assets of this package
+    out: str | Path,             # folder of a run
+    target: str | Path = None,   # where the package looks for the model; default: the assets of this package
+    earlier: str | Path = None,  # the log of the run that it went on from
 ):
     "Put a run's model in 16 bits, its tokenizer and its log where the package looks for them."
     out, target = Path(out), Path(target or str(ASSETS))
     AutoModelForCausalLM.from_pretrained(out/'model', dtype=torch.bfloat16).save_pretrained(target/'model')
     AutoTokenizer.from_pretrained(out/'model').save_pretrained(target/'model')
-    with atomic_write(target/'log.jsonl') as f: f.write((out/'log.jsonl').read_bytes())
+    logs = [[line for _, line in read_jsonl(path)] for path in (earlier, out/'log.jsonl') if path]
+    write_jsonl(target/'log.jsonl', joined_logs(*logs))
 
 # %% ../nbs/13_tiny.ipynb #f033ca39
 if __name__ == '__main__' and not in_notebook(): raise SystemExit(main())

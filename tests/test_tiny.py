@@ -222,7 +222,7 @@ def test_model_answers_rows_of_seen_domains(tokenizer):
 
 def make_run(folder, tokenizer, minutes):
     folder.mkdir(exist_ok=True)
-    model = new_model(tokenizer)
+    model = new_model(tokenizer, layers=2)
     set_copying(model)
     return Run(folder, tokenizer, model, minutes)
 
@@ -230,7 +230,7 @@ def test_training_can_be_resumed(tmp_path, tokenizer):
     first = make_run(tmp_path/'t', tokenizer, .03)
     train(first)
     note(first, loss=0.)
-    second = make_run(tmp_path/'t', tokenizer, .06)
+    second = make_run(tmp_path/'t', tokenizer, .2)
     second.load()
     assert (second.step, second.tokens, second.spent) == (first.step, first.tokens, first.spent)
     train(second)
