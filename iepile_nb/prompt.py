@@ -63,10 +63,12 @@ def chat_template(
 
 # %% ../nbs/05_prompt.ipynb #a12d76d5
 def get_template(
-    name: str,      # a name in `TEMPLATES`, or auto
+    name: str | Template | None, # a name in `TEMPLATES`; auto or None: the tokenizer's own, else alpaca
     tokenizer,
 ) -> Template:
     "A template by name; `UserError` if there is none of that name or the tokenizer lacks one of its tokens."
+    if isinstance(name, Template): return name
+    name = name or 'auto'
     if name == 'auto' and tokenizer.chat_template: return chat_template(tokenizer)
     name = 'alpaca' if name == 'auto' else name
     if name not in TEMPLATES: raise UserError(f"no template '{name}'; there are auto, {', '.join(TEMPLATES)}")
