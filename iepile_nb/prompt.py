@@ -6,7 +6,8 @@
 __all__ = ['LLAMA2', 'HELPFUL', 'HELPFUL_ZH', 'CURIOUS', 'TEMPLATES', 'START', 'END', 'EOT', 'TURN', 'GLM', 'SOP', 'SYSTEM',
            'USER', 'ASSISTANT', 'STOP', 'OVER', 'YAYI', 'Token', 'Template', 'chat_template', 'get_template',
            'control_tokens', 'encode_text', 'encode_prompt', 'eos_id', 'stop_ids', 'row_query', 'Encoded',
-           'shorten_text', 'fit_prompt', 'encode_row', 'windows', 'merge_answers', 'tokens_html', 'collate']
+           'shorten_text', 'fit_prompt', 'encode_row', 'windows', 'merge_answers', 'tokens_html', 'collate', 'fill',
+           'pack', 'pair']
 
 # %% ../nbs/05_prompt.ipynb #81c4f50c
 import json, re
@@ -353,19 +354,69 @@ def tokens_html(
     return f'<div style="white-space:pre-wrap;font-family:monospace">{"".join(parts)}</div>'
 
 # %% ../nbs/05_prompt.ipynb #78c3d92a
+def _to_learn(wanted):
+    "Places in a flattened table [rows, columns] where a token is wanted (not -100), and those tokens."
+    import torch
+    wanted = torch.tensor(wanted).flatten()
+    places = (wanted != -100).nonzero()[:, 0]
+    return {'places': places, 'labels': wanted[places]}
+
+def _next(labels): return [[*l[1:], -100] for l in labels]
+
 def collate(
     rows: list[Encoded],
     pad_id: int,          # what fills the left; it is masked out
-    keep: bool = True,    # logits for the answers' columns only? Some models cannot do that
-) -> dict: # input_ids, attention_mask, position_ids: [rows, longest]; labels: [rows, longest answer + 1]
+) -> dict: # input_ids, attention_mask, position_ids: [rows, longest]; places, labels: [tokens to learn]
     "Rows as one batch of tensors, padded on the left."
     import torch
     n = max(len(r.input_ids) for r in rows)
     def pad(ids, fill): return [fill] * (n - len(ids)) + list(ids)
     mask = torch.tensor([pad([1] * len(r.input_ids), 0) for r in rows])
-    labels = torch.tensor([pad(r.labels, -100) for r in rows])
-    batch = {'input_ids': torch.tensor([pad(r.input_ids, pad_id) for r in rows]), 'attention_mask': mask,
-             'position_ids': (mask.cumsum(1) - 1).clamp(min=0)}
-    if not keep: return {**batch, 'labels': labels}
-    last = min(n, int((labels != -100).sum(1).max()) + 1)
-    return {**batch, 'labels': labels[:, -last:], 'logits_to_keep': last}
+    return {'input_ids': torch.tensor([pad(r.input_ids, pad_id) for r in rows]), 'attention_mask': mask,
+            'position_ids': (mask.cumsum(1) - 1).clamp(min=0), **_to_learn(_next([pad(r.labels, -100) for r in rows]))}
+
+# %% ../nbs/05_prompt.ipynb #aef37889
+def fill(
+    sizes: list[int],
+    room: int,          # at least the largest size
+) -> list[list[int]]:   # for each bin, the indices of what is in it
+    "Put things into few bins: the largest first, each into the first bin that has room for it."
+    bins, left = [], []
+    for i in sorted(range(len(sizes)), key=lambda i: -sizes[i]):
+        k = next((k for k, free in enumerate(left) if free >= sizes[i]), len(bins))
+        if k == len(bins): bins, left = [*bins, []], [*left, room]
+        bins[k].append(i)
+        left[k] -= sizes[i]
+    return bins
+
+# %% ../nbs/05_prompt.ipynb #f22e5a52
+def pack(
+    rows: list[Encoded],
+    pad_id: int,          # what fills the right; it stands in sequences of its own
+) -> dict: # input_ids, position_ids: [sequences, longest row]; places, labels: [tokens to learn]
+    "Rows as one batch of tensors, several rows to a sequence, without a mask."
+    import torch
+    n = max(len(r.input_ids) for r in rows)
+    ids, labels, positions = [], [], []
+    for b in fill([len(r.input_ids) for r in rows], n):
+        free = n - sum(len(rows[i].input_ids) for i in b)
+        ids.append([t for i in b for t in rows[i].input_ids] + [pad_id] * free)
+        labels.append([t for i in b for t in (-100, *rows[i].labels[1:])] + [-100] * free)
+        positions.append([p for i in b for p in range(len(rows[i].input_ids))] + [0] * free)
+    return {'input_ids': torch.tensor(ids), 'position_ids': torch.tensor(positions), **_to_learn(_next(labels))}
+
+# %% ../nbs/05_prompt.ipynb #576389e2
+def pair(
+    rows: list[Encoded],
+    pad_id: int,
+    start_id: int,        # what the decoder starts with
+) -> dict: # input_ids, attention_mask: [rows, longest prompt]; decoder_input_ids: [rows, longest answer]; places, labels
+    "Rows as one batch for an encoder-decoder."
+    import torch
+    answers = [[l for l in r.labels if l != -100] for r in rows]
+    prompts = [Encoded(r.input_ids[:len(r.input_ids) - len(a)], []) for r, a in zip(rows, answers)]
+    n = max(len(a) for a in answers)
+    asked = collate([p._replace(labels=[-100] * len(p.input_ids)) for p in prompts], pad_id)
+    shifted = [[start_id, *a, *[pad_id] * (n - len(a))][:n] for a in answers]
+    return {**{k: asked[k] for k in ('input_ids', 'attention_mask')}, 'decoder_input_ids': torch.tensor(shifted),
+            **_to_learn([[*a, *[-100] * (n - len(a))] for a in answers])}

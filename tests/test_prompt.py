@@ -237,30 +237,42 @@ def test_merging_loses_and_repeats_nothing(parts):
 
 # Batches
 
+def learned(batch, ids):
+    "What should come next at each place, read from the ids themselves."
+    return [int(ids.flatten()[p + 1]) for p in batch['places']]
+
 def test_batch(tokenizer):
-    import torch
     rows = [encode_row(tokenizer, TEMPLATES['alpaca'], 'Q' * n, 'A' * (n + 1)) for n in (1, 5)]
     b = collate(rows, tokenizer.pad_token_id)
-    full = collate(rows, tokenizer.pad_token_id, keep=False)
     for i, r in enumerate(rows):
         n = len(r.input_ids)
         assert b['input_ids'][i, -n:].tolist() == r.input_ids and b['attention_mask'][i].sum() == n
         assert b['position_ids'][i, -n:].tolist() == list(range(n))
-        assert full['labels'][i, -n:].tolist() == r.labels
-    assert torch.equal(full['labels'][:, -b['logits_to_keep']:], b['labels'])
-    assert (full['labels'] != -100).sum() == (b['labels'][:, 1:] != -100).sum()
+    assert b['labels'].tolist() == [l for r in rows for l in r.labels if l != -100] == learned(b, b['input_ids'])
 
-def test_answer_columns_give_the_same_loss(tokenizer, llama_dir):
-    import torch
-    from transformers import AutoModelForCausalLM
-    model = AutoModelForCausalLM.from_pretrained(llama_dir)
-    rows = [encode_row(tokenizer, TEMPLATES['alpaca'], 'Q' * n, 'A' * (n + 1)) for n in (1, 5, 30)]
-    with torch.no_grad():
-        kept = model(**collate(rows, 2)).loss
-        full = model(**collate(rows, 2, keep=False)).loss
-        alone = [model(**collate([r], 2)).loss * (len(r.labels) - r.labels.count(-100)) for r in rows]
-    n = sum(len(r.labels) - r.labels.count(-100) for r in rows)
-    assert torch.allclose(kept, full, atol=1e-6) and torch.allclose(kept, sum(alone) / n, atol=1e-5)
+@given(st.lists(st.integers(1, 30), min_size=1, max_size=12), st.integers(0, 9))
+def test_bins(sizes, more):
+    room = max(sizes) + more
+    bins = fill(sizes, room)
+    assert sorted(i for b in bins for i in b) == list(range(len(sizes)))
+    assert all(sum(sizes[i] for i in b) <= room for b in bins) and len(bins) <= len(sizes)
+
+rows_of = st.lists(st.tuples(st.integers(1, 9), st.integers(0, 6)), min_size=1, max_size=9)
+
+@given(rows_of)
+def test_packing_keeps_every_row(shapes):
+    rows = [Encoded(list(range(100 * i, 100 * i + p + a)), [-100] * p + list(range(100 * i + p, 100 * i + p + a))) for i, (p, a) in enumerate(shapes, 1)]
+    b = pack(rows, pad_id=-7)
+    n = max(len(r.input_ids) for r in rows)
+    assert b['input_ids'].shape == b['position_ids'].shape and b['input_ids'].shape[1] == n and len(b['input_ids']) <= len(rows)
+    found = [(t // 100, t % 100, p) for t, p in zip(b['input_ids'].flatten().tolist(), b['position_ids'].flatten().tolist()) if t != -7]
+    assert sorted(found) == [(i, k, k) for i, r in enumerate(rows, 1) for k in range(len(r.input_ids))]
+    assert sorted(b['labels'].tolist()) == [l for r in rows for l in r.labels if l != -100] and b['labels'].tolist() == learned(b, b['input_ids'])
+
+def test_pairs(tokenizer):
+    b = pair([Encoded([1, 2, 3, 4], [-100, -100, 3, 4]), Encoded([5, 6], [-100, 6])], 0, 9)
+    assert b['input_ids'].tolist() == [[1, 2], [0, 5]] and b['decoder_input_ids'].tolist() == [[9, 3], [9, 6]]
+    assert (b['places'].tolist(), b['labels'].tolist()) == ([0, 1, 2], [3, 4, 6])
 
 def test_row_is_shown_escaped(tokenizer):
     row = encode_row(tokenizer, TEMPLATES['alpaca'], '<script>甲</script>', '{"<b>": []}')

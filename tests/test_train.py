@@ -130,7 +130,7 @@ def test_options_in_a_file(llama_dir, train_file, tmp_path, capsys):
     assert command(tmp_path/'bad.yaml') == 1 and command(tmp_path/'none.yaml') == 1
 
 def test_refusals(run, train_file, tmp_path):
-    for kw, says in ((dict(deepspeed='ds.json'), 'torchrun'), (dict(finetuning_type='freeze'), 'use lora'), (dict(finetuning_type='full', bits=4), '--bits 16'),
+    for kw, says in ((dict(deepspeed='ds.json'), 'FSDP2'), (dict(push_to_hub=True), '--hub_model_id'), (dict(preset='gpt'), 'there are tiny'), (dict(finetuning_type='freeze'), 'use lora'), (dict(finetuning_type='full', bits=4), '--bits 16'),
                      (dict(template='nope'), 'there are auto'), (dict(lora_target_modules='W_pack'), 'it has down_proj')):
         with pytest.raises(UserError, match=says): run(**kw)
     with pytest.raises(TypeError, match="no option 'lora_rank'"): run(lora_rank=4)
@@ -230,9 +230,10 @@ def test_training_goes_on_in_an_adapter(run, llama_dir, tmp_path):
 def test_other_values_than_the_adapter_s_are_refused(run, tmp_path):
     "T8: the original ignores them."
     run(output_dir=str(tmp_path/'one'), lora_r=4)
-    for kw, says in ((dict(lora_r=64), '--lora_r 64, but the adapter .*one has 4'), (dict(lora_alpha=7.), '--lora_alpha 7.0'), (dict(lora_dropout=.5), 'has 0.1')):
+    for kw, says in ((dict(lora_r=64), '--lora_r 64, but the adapter .*one has 4'), (dict(lora_alpha=7.), '--lora_alpha 7.0')):
         with pytest.raises(UserError, match=says): run(checkpoint_dir=str(tmp_path/'one'), **kw)
-    run(checkpoint_dir=str(tmp_path/'one'), lora_r=4, lora_alpha=8)
+    run(checkpoint_dir=str(tmp_path/'one'), lora_r=4, lora_alpha=8, lora_dropout=.5)
+    assert json.loads((run.out/'adapter_config.json').read_text())['lora_dropout'] == .5
 
 def test_a_new_adapter_on_top(run, llama_dir, tmp_path):
     run(output_dir=str(tmp_path/'one'), lora_r=4, max_steps=10, learning_rate=1e-2)
