@@ -371,8 +371,8 @@ def batcher(
     exact = packing is not False and packs_exactly(model)
     if packing and not exact:
         raise UserError(f'--packing: a {model.config.model_type} model would let packed rows see each other; leave it out')
-    start = model.config.get_text_config(decoder=True).decoder_start_token_id if model.config.is_encoder_decoder else None
-    make = partial(pair, start_id=start) if model.config.is_encoder_decoder else pack if exact else collate
+    start = getattr(model.generation_config, 'decoder_start_token_id', None)
+    make = partial(pair, start_id=pad_id if start is None else start) if model.config.is_encoder_decoder else pack if exact else collate
     log.info('batches are made by %s', getattr(make, 'func', make).__name__)
     return lambda rows: make([r for r in rows if len(r.input_ids) > 1] or rows, pad_id)
 
