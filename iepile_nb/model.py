@@ -8,7 +8,7 @@ __all__ = ['FAMILIES', 'OWN_CODE', 'CONTRACT', 'LENGTHS', 'PUBLISHED', 'PRESETS'
            'logits_at', 'answer_loss', 'packs_exactly', 'linear_names', 'add_lora', 'find_adapter', 'adapter_folders',
            'check_adapter', 'load_adapters', 'load_model', 'probe', 'special_ids', 'template_name', 'make_contract',
            'read_contract', 'contract_template', 'contract_differences', 'check_contract', 'preset', 'use_preset',
-           'choose_template']
+           'choose_template', 'push']
 
 # %% ../nbs/06_model.ipynb #b3eba16f
 import argparse, json, logging, os, re, sys, warnings
@@ -447,3 +447,22 @@ def choose_template(
     elif adapter and not template:
         raise UserError(f'{adapter} does not say which prompt it was trained with; give --template or --preset')
     return get_template(template, tokenizer)
+
+# %% ../nbs/06_model.ipynb #062bcb92
+def push(
+    folder: str | Path,   # of an adapter or a model
+    name: str,            # owner/name on the hub
+    private: bool = True,
+) -> str:                 # where it is now
+    "Upload a folder. Raises `UserError` if the hub refuses, for want of a token for instance."
+    import huggingface_hub
+    if '/' not in name: raise UserError(f'{name}: a name on the hub is OWNER/NAME')
+    if not any((Path(folder)/f).is_file() for f in ('adapter_config.json', 'config.json')):
+        raise UserError(f'{folder}: neither an adapter nor a model')
+    api = huggingface_hub.HfApi()
+    try:
+        api.create_repo(repo_id=name, private=private, exist_ok=True)
+        api.upload_folder(repo_id=name, folder_path=str(folder), ignore_patterns=['checkpoint-*/**', '.saving/**', 'training_args.bin'])
+    except Exception as e:
+        raise UserError(f'{name}: the hub did not take it ({" ".join(str(e).split())[:150]}); set HF_TOKEN to a token that may write') from e
+    return name
