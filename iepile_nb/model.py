@@ -239,7 +239,8 @@ def add_lora(
     kind = 'SEQ_2_SEQ_LM' if model.config.is_encoder_decoder else 'CAUSAL_LM'
     config = LoraConfig(task_type=kind, r=r, lora_alpha=2 * r if alpha is None else alpha, lora_dropout=dropout,
                         target_modules=targets or 'all-linear', modules_to_save=also, **more)
-    return get_peft_model(model, config)
+    try: return get_peft_model(model, config)
+    except ValueError as e: raise UserError(f'{" ".join(str(e).split())[:200]}; name others with --lora_target_modules') from e
 
 # %% ../nbs/06_model.ipynb #72835092
 def find_adapter(

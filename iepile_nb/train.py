@@ -155,7 +155,7 @@ def _run_arguments(a):
     a('--eval_strategy', '--evaluation_strategy', default='no', help='no, steps or epoch (%(default)s)')
     a('--logging_steps', type=float, default=2, help='(%(default)s)')
     a('--early_stopping', type=int, help='end after N evaluations without gain and keep the best; by F1 with --eval_f1')
-    a('--nproc', type=int, help='number of processes, one for each GPU')
+    a('--nproc', '--processes', type=int, help='number of processes, one for each GPU')
     a('--push_to_hub', **_switch(), help='put the result on the hub, as --hub_model_id')
     a('--hub_model_id', help='owner/name')
     a('--hub_private_repo', **_switch(True), help='visible to its owner only (%(default)s)')
@@ -813,6 +813,7 @@ def _run(o, args, card, rows, held, given, resume, start):
 # %% ../nbs/09_train.ipynb #0a3dfa80
 def spawn(n: int, argv: list[str]) -> int: # the exit code
     "Run `iepile_train` in several processes of this machine, by way of torchrun."
+    argv = [a.replace('--nproc', '--processes', 1) for a in argv] # torchrun would take it for its own
     cmd = [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc_per_node', str(n), '-m', 'iepile_nb.train', *argv]
     with subprocess.Popen(cmd) as p:
         while True:
@@ -824,10 +825,12 @@ def main(argv):
     "Train a model."
     given = parse(argv)
     if (given.get('nproc') or 1) > 1 and 'WORLD_SIZE' not in os.environ: raise SystemExit(spawn(given['nproc'], argv))
+    first = os.environ.get('RANK', '0') == '0'
+    if not first: log.setLevel('WARNING')
     result = train(**given)
     losses = [e['loss'] for e in result['log'] if 'loss' in e]
     if losses: log.info('loss %.3f at the start, %.3f at the end', losses[0], losses[-1])
-    print(f"{given['output_dir']}: trained on {result['rows']} rows in {result['seconds']:.0f} s")
+    if first: print(f"{given['output_dir']}: trained on {result['rows']} rows in {result['seconds']:.0f} s")
 
 # %% ../nbs/09_train.ipynb #f033ca39
 if __name__ == '__main__' and not in_notebook(): raise SystemExit(main())

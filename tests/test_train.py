@@ -5,6 +5,7 @@ import random
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 import torch
@@ -468,12 +469,117 @@ def test_help():
     r = subprocess.run([sys.executable, '-m', 'iepile_nb.train', '--help'], capture_output=True, text=True, env=ENV)
     assert r.returncode == 0 and 'example: iepile_train' in ' '.join(r.stdout.split()) and '--lora_target_modules' in r.stdout
 
-def test_several_processes(llama_dir, train_file, tmp_path):
-    "torchrun, which is how several GPUs are used; here two processes on the CPU."
-    cmd = [sys.executable, '-m', 'torch.distributed.run', '--nproc_per_node', '2', '--master_port', '29517', '-m', 'iepile_nb.train',
-           '--model_name_or_path', llama_dir, '--train_file', train_file, '--output_dir', tmp_path/'out', '--template', 'alpaca', '--max_steps', '3',
-           '--per_device_train_batch_size', '2', '--logging_steps', '1', '--do_eval']
-    r = subprocess.run(list(map(str, cmd)), capture_output=True, text=True, env=ENV, cwd=tmp_path)
-    assert r.returncode == 0, r.stderr[-3000:]
-    assert (tmp_path/'out/adapter_model.safetensors').exists() and r.stderr.count('step 3 of 3') == 1
-    assert len(losses(json.loads((tmp_path/'out/train_log.json').read_text()))) == 3
+def process(*args, cwd, start=('-m', 'iepile_nb.train'), ok=0, **kw):
+    "Run a command as a process of its own; gives what it wrote to stderr."
+    cmd = [sys.executable, *start, *[str(x) for a in args for x in str(a).split()], *[str(x) for k, v in kw.items() for x in (f'--{k}', v)]]
+    r = subprocess.run(cmd, capture_output=True, text=True, env=ENV, cwd=cwd, timeout=600)
+    assert r.returncode == ok, r.stderr[-3000:]
+    return r.stderr
+
+EVEN = dict(template='alpaca', max_steps=6, logging_steps=1, lora_dropout=0, learning_rate=1e-2, save_strategy='steps', save_steps=3, lr_scheduler_type='cosine')
+
+def test_two_processes_learn_as_one(run, llama_dir, train_file, tmp_path):
+    "And a checkpoint of one goes on in two. Two processes on the CPU, as --nproc starts them; 18 rows do not fill the last batch."
+    import shutil
+    files = dict(model_name_or_path=llama_dir, train_file=train_file)
+    one = losses(run(**EVEN, limit=18, per_device_train_batch_size=4, do_eval=True, valid_file=train_file, output_dir=str(tmp_path/'one')))
+    shutil.copytree(tmp_path/'one/checkpoint-3', tmp_path/'half/checkpoint-3')
+    card = json.loads((tmp_path/'one/iepile_train.json').read_text())
+    (tmp_path/'half/iepile_train.json').write_text(json.dumps({**card, 'finished': False}))
+    for name in ('two', 'half'):
+        err = process('--nproc 2 --limit 18 --per_device_train_batch_size 2 --do_eval', cwd=tmp_path, **files, **EVEN, valid_file=train_file, output_dir=tmp_path/name)
+        assert (tmp_path/name/'adapter_model.safetensors').exists() and err.count('step 6 of 6') == 1
+        two = losses(json.loads((tmp_path/name/'train_log.json').read_text()))
+        assert two.keys() == one.keys() and all(abs(one[s] - two[s]) < 1e-4 for s in one), (one, two)
+    assert 'checkpoint-3' in err
+
+def test_another_number_of_processes_than_asked_for(run, monkeypatch):
+    with pytest.raises(UserError, match='2 processes were asked for, but this run has 1; start with `iepile_train --nproc 2`'): run(nproc=2)
+    assert not run.out.exists()
+
+@pytest.mark.long
+def test_torchrun(llama_dir, train_file, tmp_path):
+    line = '-m torch.distributed.run --nproc_per_node 2 --master_port 29517 -m iepile_nb.train'.split()
+    process(model_name_or_path=llama_dir, train_file=train_file, output_dir=tmp_path/'out', template='alpaca', max_steps=3, cwd=tmp_path, start=line)
+    assert (tmp_path/'out/adapter_model.safetensors').exists()
+    err = process('--processes 3', model_name_or_path=llama_dir, train_file=train_file, output_dir=tmp_path/'x', cwd=tmp_path, start=line, ok=1)
+    assert '3 processes were asked for, but this run has 2' in err
+
+@pytest.mark.long
+def test_killed_at_ten_moments(run, llama_dir, train_file, tmp_path):
+    "Killed without warning again and again, the same command comes to the same losses. Dropout and a scheduler are on."
+    kw = dict(template='alpaca', max_steps=60, logging_steps=3, save_strategy='steps', save_steps=5, learning_rate=3e-3, lora_dropout=.2, lr_scheduler_type='cosine',
+              per_device_train_batch_size=4)
+    straight = losses(run(**kw, output_dir=str(tmp_path/'straight')))
+    draw, kills = random.Random(7), 0
+    cmd = [sys.executable, '-m', 'iepile_nb.train', '--model_name_or_path', llama_dir, '--train_file', train_file, '--output_dir', tmp_path/'out',
+           *[x for k, v in kw.items() for x in (f'--{k}', v)]]
+    while kills < 10:
+        p = subprocess.Popen(list(map(str, cmd)), env=ENV, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+        for line in p.stderr: # the moment counts from where training starts; imports take longest
+            if 'batches are made by' in line: break
+        time.sleep(draw.uniform(0, 2.))
+        if p.poll() is None: kills += 1
+        p.kill()
+        p.wait()
+        for c in (tmp_path/'out').glob('checkpoint-*'): assert json.loads((c/'trainer_state.json').read_text()) and (c/'prompt.json').exists()
+        if (tmp_path/'out/train_log.json').exists(): break
+    subprocess.run(list(map(str, cmd)), env=ENV, cwd=tmp_path, check=True, capture_output=True)
+    resumed = losses(json.loads((tmp_path/'out/train_log.json').read_text()))
+    assert kills >= 3 and resumed.keys() == straight.keys() and all(abs(resumed[s] - straight[s]) < 1e-4 for s in straight)
+
+@pytest.mark.parametrize('sign', [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.long
+def test_a_signal_ends_a_process_in_good_order(sign, llama_dir, train_file, tmp_path):
+    cmd = [sys.executable, '-m', 'iepile_nb.train', '--model_name_or_path', llama_dir, '--train_file', train_file, '--output_dir', tmp_path/'out',
+           '--template', 'alpaca', '--max_steps', '5000']
+    p = subprocess.Popen(list(map(str, cmd)), env=ENV, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    for line in p.stderr:
+        if 'batches are made by' in line: break
+    time.sleep(4)
+    p.send_signal(sign)
+    assert p.wait(60) == 130 and 'the same command goes on from there' in p.stderr.read()
+    assert len(list((tmp_path/'out').glob('checkpoint-*'))) == 1 and not (tmp_path/'out/.saving').exists()
+
+
+# The original's documented lines
+
+DATA = '--train_file train.json --valid_file train.json --preprocessing_num_workers 16'
+SCRIPT = ('--do_train --do_eval --overwrite_output_dir --stage sft --model_name llama --per_device_train_batch_size 2 --per_device_eval_batch_size 2 '
+          '--gradient_accumulation_steps 4 --num_train_epochs 10 --learning_rate 5e-5 --max_grad_norm 0.5 --optim adamw_torch --max_source_length 400 '
+          '--cutoff_len 700 --max_target_length 300 --evaluation_strategy epoch --save_strategy epoch --save_total_limit 10 --bf16')
+
+def documented(more, tmp_path, ok=0):
+    "A line of the original's README on a small model; few rows, so that ten epochs are short."
+    return process(SCRIPT, DATA, '--limit 4', more, cwd=tmp_path, ok=ok)
+
+@pytest.fixture
+def place(llama_dir, train_file, tmp_path):
+    (tmp_path/'models').symlink_to(llama_dir.parent)
+    return tmp_path
+
+def adapter(folder):
+    c = json.loads((folder/'adapter_config.json').read_text())
+    return c['r'], c['lora_alpha'], c['lora_dropout']
+
+def test_lora_as_documented_3_3_and_continued_4_2(place):
+    documented('--model_name_or_path models/llama --template llama2 --output_dir lora/one --lora_r 16 --lora_alpha 32 --lora_dropout 0.05', place)
+    assert adapter(place/'lora/one') == (16, 32, .05) and len(list((place/'lora/one').glob('checkpoint-*'))) == 10
+    documented('--model_name_or_path models/llama --checkpoint_dir lora/one --template llama2 --output_dir lora/two --lora_r 16 --lora_alpha 32 --lora_dropout 0.05', place)
+    assert adapter(place/'lora/two') == (16, 32, .05)
+    err = documented('--model_name_or_path models/llama --checkpoint_dir lora/one --template llama2 --output_dir lora/three --lora_r 64 --lora_alpha 64', place, ok=1)
+    assert 'error: --lora_r 64, but the adapter' in err and 'Traceback' not in err
+
+@pytest.mark.long
+def test_oneke_as_documented_4_3(place):
+    oneke = '--model_name_or_path models/llama --template llama2_zh'
+    documented(f'{oneke} --output_dir lora/lora --lora_r 64 --lora_alpha 64 --lora_dropout 0.05', place)
+    assert adapter(place/'lora/lora') == (64, 64, .05)
+    documented(f'{oneke} --output_dir lora/full --finetuning_type full', place)
+    assert not (place/'lora/full/adapter_config.json').exists() and (place/'lora/full/model.safetensors').exists()
+    documented(f'{oneke} --output_dir lora/plain', place) # the README's line for full training lacks --finetuning_type
+    assert adapter(place/'lora/plain') == (8, 16, .1)
+
+def test_deepspeed_as_in_the_scripts(place):
+    err = documented('--model_name_or_path models/llama --template llama2 --output_dir lora/x --deepspeed configs/ds_config_bf16.json', place, ok=1)
+    assert 'error: --deepspeed is not supported' in err and 'FSDP2' in err and 'Traceback' not in err
