@@ -6,7 +6,7 @@ from hypothesis import given, settings, strategies as st
 
 from iepile_nb.convert import convert
 from iepile_nb.core import UserError, write_jsonl
-from iepile_nb.evaluate import CHECKS, _parser, evaluate, main, why
+from iepile_nb.evaluate import CHECKS, _parser, evaluate, macro, main, why
 from iepile_nb.tasks import TASKS, Schema, encode, output, read_instruction
 
 EVENTS = Schema(['e', 'f'], {'e': ['who', 'where', 'when'], 'f': ['what']})
@@ -213,6 +213,96 @@ def test_missing_outputs_count_against_recall_but_a_test_file_is_refused():
     assert evaluate([rows[0], {**rows[1], 'output': None}])['total']['recall'] == 50
     with pytest.raises(UserError, match='this is a test file'): evaluate([{**r, 'output': None} for r in rows])
     with pytest.raises(UserError, match='no rows'): evaluate([])
+
+
+# how equal strings must be --------------------------------------------------------------------------------------
+
+def test_normalised_forgives_case_blanks_and_width_but_no_label():
+    gold = [{'entity': 'Ｘ Labs', 'entity_type': 'a'}]
+    assert one('NER', gold, {'a': ['x  labs']})['f1'] == 0
+    assert one('NER', gold, {'a': ['x  labs']}, matching='normalised')['f1'] == 100
+    assert one('NER', gold, {'A': ['x labs'], 'b': ['x labs']}, matching='normalised')['f1'] == 0
+    assert one('EE', [event(who='Ｚ')], {'e': [{'trigger': '裁 员', 'arguments': {'who': 'z'}}]}, matching='normalised')['argument_f1'] == 100
+    assert one('EE', [event(who='Z')], {'e': [{'trigger': '裁员', 'arguments': {'WHO': 'Z'}}]}, matching='normalised')['argument_f1'] == 0
+
+
+def test_partial_is_half_right_and_matches_once():
+    gold = [{'entity': '公司 X', 'entity_type': 'a'}]
+    total = one('NER', gold, {'a': ['公司']}, matching='partial')
+    assert (total['precision'], total['recall'], total['f1']) == (50, 50, 50)
+    assert one('NER', gold, {'a': ['公司', 'X 裁员']}, matching='partial')['precision'] == 25
+    assert one('NER', gold, {'a': ['公司 X', 'X']}, matching='partial')['precision'] == 50
+    assert one('NER', gold, {'a': ['Z']}, matching='partial')['f1'] == 0 and one('NER', gold, {'b': ['公司']}, matching='partial')['f1'] == 0
+    pair = [{'head': '公司 X', 'relation': 'r', 'tail': 'Y'}]
+    assert one('RE', pair, {'r': [{'subject': 'X', 'object': 'Y'}]}, matching='partial')['f1'] == 50
+    assert one('RE', pair, {'r': [{'subject': 'X', 'object': 'Z'}]}, matching='partial')['f1'] == 0
+
+
+def test_offsets_tell_mentions_apart():
+    record = {'text': 'X and X', 'entity': [{'entity': 'X', 'entity_type': 'a', 'offset': [6, 7]}]}
+    rows = answered('NER', [record])
+    assert evaluate(rows)['total']['f1'] == 100 and evaluate(rows, matching='offset')['total']['f1'] == 0
+    record['entity'] += [{'entity': 'X', 'entity_type': 'a', 'start': 0, 'end': 1}]
+    rows = [{**rows[0], 'label': record['entity'], 'output': '{"a": ["X", "X"]}'}] # the conversion keeps one of equal mentions
+    assert evaluate(rows, matching='offset')['total']['f1'] == 100 and evaluate(rows[:1])['total']['precision'] == 50
+    assert evaluate(answered('NER', [{'text': 'X', 'entity': [{'entity': 'X', 'entity_type': 'a'}]}]), matching='offset')['total']['f1'] == 100
+    with pytest.raises(UserError, match='entities and triggers'): evaluate(answered('RE', [{'text': 'X', 'relation': []}]), matching='offset')
+    with pytest.raises(UserError, match='no matching'): evaluate(rows, matching='loose')
+    with pytest.raises(UserError, match='matches strictly'): evaluate(rows, matching='partial', rules='original')
+
+
+# groups ---------------------------------------------------------------------------------------------------------
+
+def test_groups_by_label_language_and_length_and_the_macro_average():
+    records = [{'text': 'X' * n, 'entity': [{'entity': 'X', 'entity_type': l}]} for n, l in ((40, 'a'), (120, 'a'), (900, 'b'))]
+    rows = answered('NER', records[:2]) + answered('NER', records[2:], language='zh', answers=['{"c": ["X"]}'])
+    assert list(evaluate(rows, sort_by='language')) == ['total', 'en', 'zh']
+    assert list(evaluate(rows, sort_by='length')) == ['total', '  0-49', '100-199', '800+']
+    result = evaluate(rows, sort_by='label')
+    assert {l: (d['n'], d['f1']) for l, d in result.items() if l != 'total'} == {'a': (2, 100), 'b': (1, 0), 'c': (0, 0)}
+    assert macro(result.scores) == {'labels': 3, 'macro_f1': pytest.approx(100 / 3)}
+
+
+# files ----------------------------------------------------------------------------------------------------------
+
+def test_a_shuffled_file_scores_as_an_ordered_one(tmp_path):
+    import random
+    records = [{'text': f'X {i % 30}', 'entity': [{'entity': 'X', 'entity_type': 'abc'[i % 3]}]} for i in range(60)]
+    rows = [{**r, 'output': o} for r, o in zip(answered('NER', records, split_num=1), ['{"a": ["X"]}', '{"b": []}', 'none'] * 60)]
+    totals = []
+    for i in range(3):
+        write_jsonl(tmp_path/'p.json', rows)
+        result = evaluate(tmp_path/'p.json')
+        totals.append((result['total'], result.notes))
+        assert result['total'] == evaluate(rows)['total'] and [t.counts for t in result.texts] == [s.counts for s in result.scores]
+        assert evaluate(tmp_path/'p.json', rules='original')['total']['总样本数'] == 30
+        random.Random(i).shuffle(rows)
+    assert totals[0][0]['n'] == 60 and [t[0] for t in totals] == [totals[0][0]] * 3
+
+
+def test_training_rows_with_predictions_beside_the_gold(tmp_path):
+    record = {'text': 'X Y', 'entity': [{'entity': 'X', 'entity_type': 'a'}, {'entity': 'Y', 'entity_type': 'b'}]}
+    rows = [{**r, 'predict': r['output'].replace('Y', 'Z')} for r in convert([record], SCHEMAS['NER'], 'NER', 'en', split_num=1)]
+    write_jsonl(tmp_path/'p.json', rows)
+    for source in (rows, tmp_path/'p.json'): assert evaluate(source)['total'] == {'n': 1, 'errors': 0, 'precision': 50, 'recall': 50, 'f1': 50}
+
+
+def test_one_json_array_and_instructions_written_otherwise(tmp_path):
+    rows = answered('NER', [{'text': '"input": "X", {}', 'entity': [{'entity': 'X', 'entity_type': 'a'}]}, {'text': 'Y', 'entity': []}])
+    rows[1]['instruction'] = rows[1]['instruction'].replace('"Y"', '"\\ud800"') # half a character
+    for change in (lambda i: i, lambda i: json.dumps(json.loads(i)), lambda i: json.dumps(json.loads(i), indent=1),
+                   lambda i: json.dumps(json.loads(i) | {'example': [{'input': 'a', 'output': '{}'}]})):
+        changed = [{**r, 'instruction': change(r['instruction'])} for r in rows]
+        assert evaluate(changed)['total']['f1'] == 100
+        (tmp_path/'p.json').write_text(json.dumps(changed))
+        assert evaluate(tmp_path/'p.json')['total']['f1'] == 100
+
+
+def test_texts_are_read_again_when_looked_at(tmp_path):
+    write_jsonl(tmp_path/'p.json', answered('NER', [{'text': t, 'entity': [{'entity': t, 'entity_type': 'a'}]} for t in 'XYZ'], split_num=1))
+    result = evaluate(tmp_path/'p.json')
+    assert [t.gold for t in result.texts] == [[('a', t)] for t in 'XYZ'] and result.texts[-1].rows[0].text == 'Z'
+    assert [t.rows[0].text for t in result.texts[:2]] == ['X', 'Y'] and not any(hasattr(s, 'rows') for s in result.scores)
 
 
 # any answer -----------------------------------------------------------------------------------------------------
