@@ -4,13 +4,14 @@
 
 # %% auto #0
 __all__ = ['INPUT', 'PREDICTED', 'NO_LABEL', 'MODES', 'MATCHING', 'LENGTHS', 'ORIGINAL', 'SAID', 'RULES', 'MATCHED', 'REPEATS',
-           'ADVICE', 'UNREADABLE', 'ECHO', 'CHECKS', 'Answered', 'read_asked', 'items_of', 'read_answer',
+           'DRAWS', 'ADVICE', 'UNREADABLE', 'ECHO', 'CHECKS', 'Answered', 'read_asked', 'items_of', 'read_answer',
            'names_nothing', 'read_row', 'Predictions', 'read_predictions', 'text_key', 'by_text', 'gold_items',
            'Counts', 'tally', 'folded', 'occurrences', 'overlap', 'overlapping', 'placed', 'gold_places', 'compared',
            'Scored', 'score_text', 'TextScore', 'remarks', 'language_of', 'group_of', 'brief', 'text_table',
-           'score_table', 'Texts', 'Result', 'add_counts', 'by_metric', 'metrics_of', 'length_group', 'by_label',
-           'macro', 'id_key', 'agree', 'score_original', 'original_texts', 'default_texts', 'Rules', 'rules_said',
-           'score_texts', 'evaluate', 'Finding', 'Findings', 'why', 'save_result', 'main']
+           'score_table', 'Texts', 'Result', 'macro_note', 'add_counts', 'by_metric', 'metrics_of', 'length_group',
+           'by_label', 'macro', 'id_key', 'agree', 'score_original', 'original_texts', 'default_texts', 'Rules',
+           'rules_said', 'score_texts', 'evaluate', 'count_matrix', 'resampled', 'interval_note', 'paired', 'exchanged',
+           'Difference', 'Differences', 'compare_results', 'Finding', 'Findings', 'why', 'save_result', 'main']
 
 # %% ../nbs/08_evaluate.ipynb #2ca7c6bb
 import argparse, json, unicodedata
@@ -502,8 +503,8 @@ def score_table(
 # %% ../nbs/08_evaluate.ipynb #ev1b0019
 class Texts(Sequence):
     "The scored texts of a result, read again when they are looked at."
-    def __init__(self, given: Predictions, scores: list[TextScore], score: Callable, task: Task | None):
-        self.given, self.scores, self.score, self.task = given, scores, score, task
+    def __init__(self, given: Predictions, scores: list[TextScore], keys: list[int], score: Callable, task: Task | None):
+        self.given, self.scores, self.keys, self.score, self.task = given, scores, keys, score, task
 
     def __len__(self): return len(self.scores)
 
@@ -524,6 +525,13 @@ class Result(dict):
 
     def _repr_markdown_(self):
         return '\n\n'.join(escape(s, quote=False) for s in (self.table(), *self.notes, f'*{self.rules}*'))
+
+# %% ../nbs/08_evaluate.ipynb #ev2a0016
+def macro_note(result: Result) -> str:
+    "The macro average in one line."
+    m = macro(result.scores)
+    return f"macro average over {m['labels']} labels: " + ', '.join(
+        f"{k[6:-3].strip('_')} F1 {v:.2f}".strip() for k, v in m.items() if k != 'labels')
 
 # %% ../nbs/08_evaluate.ipynb #efca8b75
 def add_counts(scores: Iterable[TextScore]) -> dict[tuple[str, str], Counts]: # by metric and label
@@ -764,7 +772,7 @@ def score_texts(
     given: Predictions,
     key: Callable,     # of a numbered row: what the rows of a text have in common
     work: Callable,    # rows with one key to scored texts
-) -> list[TextScore]:
+) -> tuple[list[TextScore], list[int]]: # scores; a number that stands for each text, the same in every file
     "Score text by text. A text whose rows lie apart is read again at the end."
     runs, first, apart = [], {}, {}
     for k, rows in progress(groupby(given, key), 'texts'):
@@ -775,7 +783,7 @@ def score_texts(
         before, same = [x for s in runs[i] for x in s.places], {}
         for row in sorted(given.at([*before, *places]), key=lambda x: x[0]): same.setdefault(key(row), []).append(row)
         runs[i] = [s for rows in same.values() for s in work(rows)]
-    return [s for run in runs for s in run]
+    return [s for run in runs for s in run], [h for h, i in first.items() for _ in runs[i]]
 
 # %% ../nbs/08_evaluate.ipynb #758d3f84
 def _known(**options):
@@ -797,8 +805,8 @@ def evaluate(
     if rules == 'original' and matching != 'strict': raise UserError('the original matches strictly; leave out --matching')
     given, task = Predictions(source, limit), get_task(task) if task else None
     field, by = sort_by if sort_by not in ('label', 'language', 'length') else None, RULES[rules]
-    scores = score_texts(given, by.key, lambda rows: by.texts(given, rows, task, match_mode, matching, field))
-    texts = Texts(given, scores, partial(score_text, mode=match_mode, matching=matching), task)
+    scores, keys = score_texts(given, by.key, lambda rows: by.texts(given, rows, task, match_mode, matching, field))
+    texts = Texts(given, scores, keys, partial(score_text, mode=match_mode, matching=matching), task)
     return _result(texts, rules_said(rules, match_mode, matching), sort_by, by.line)
 
 # %% ../nbs/08_evaluate.ipynb #ev1b0027
@@ -811,6 +819,137 @@ def _result(texts, said, sort_by, line):
     _check_read(given, len(rows), some)
     groups = by_label(scores) if sort_by == 'label' else {k: line(s) for k, s in _groups(scores, sort_by, rows[0]).items()}
     return Result({'total': line(scores), **groups}, said, list(_notes(scores, given.bad)), scores, texts)
+
+# %% ../nbs/08_evaluate.ipynb #ev2a0002
+def count_matrix(
+    scores: list[TextScore],
+    metrics: list[str],
+) -> 'np.ndarray': # shape (texts, 3 x metrics): right, found, gold
+    "The counts of each text."
+    import numpy as np
+    column, res = {m: 3 * i for i, m in enumerate(metrics)}, np.zeros((len(scores), 3 * len(metrics)))
+    for row, s in zip(res, scores):
+        for (m, _), c in s.counts.items():
+            i = column[m]
+            row[i] += c[0]; row[i + 1] += c[1]; row[i + 2] += c[2]
+    return res
+
+# %% ../nbs/08_evaluate.ipynb #ev2a0003
+def resampled(
+    x: 'np.ndarray',   # shape (texts, columns)
+    draws: int,
+    rng: 'np.random.Generator',
+    block: int = 200,  # draws at a time
+) -> 'np.ndarray':     # shape (draws, columns)
+    "Sums over texts drawn with replacement, as many as there are."
+    import numpy as np
+    kinds, place, often = np.unique(x, axis=0, return_inverse=True, return_counts=True)
+    n, few, place = len(x), len(kinds) * 4 < len(x), place.ravel().astype(np.int32)
+    def draw(k):
+        if few: return rng.multinomial(n, often / n, k) @ kinds
+        picked = rng.integers(0, n, (k, n), np.int32)
+        return np.stack([np.bincount(place[p], minlength=len(kinds)) for p in picked]) @ kinds
+    return np.concatenate([draw(min(block, draws - i)) for i in range(0, draws, block)])
+
+# %% ../nbs/08_evaluate.ipynb #ev2a0004
+def _prf(sums, metrics):
+    "Precision, recall and F1 of each metric from sums of counts, {name: shape (draws,)}."
+    import numpy as np
+    share = lambda a, b: 100 * np.divide(a, b, out=np.zeros_like(a), where=b > 0)
+    for i, m in enumerate(metrics):
+        right, found, gold = (sums[..., 3 * i + j] for j in range(3))
+        for k, v in (('precision', share(right, found)), ('recall', share(right, gold)), ('f1', share(2 * right, found + gold))):
+            yield (m and f'{m}_') + k, v
+
+# %% ../nbs/08_evaluate.ipynb #ev2a0005
+DRAWS = 1000
+
+@patch
+def intervals(
+    self: Result,
+    draws: int = DRAWS,
+    level: float = 95,    # percent
+    seed: int = 42,
+) -> dict[str, tuple[float, float]]: # (low, high) by the names of the scores
+    "Bootstrap intervals over texts of precision, recall and F1."
+    import numpy as np
+    metrics = metrics_of(self.scores)
+    sums = resampled(count_matrix(self.scores, metrics), draws, np.random.default_rng(seed))
+    cut = [(100 - level) / 2, (100 + level) / 2]
+    return {k: tuple(map(float, np.percentile(v, cut))) for k, v in _prf(sums, metrics)}
+
+# %% ../nbs/08_evaluate.ipynb #ev2a0015
+def interval_note(found: dict[str, tuple[float, float]]) -> str:
+    "Intervals in one line."
+    name = lambda k: ' '.join({'precision': 'P', 'recall': 'R', 'f1': 'F1'}.get(w, w) for w in k.split('_'))
+    return '95% intervals over texts: ' + ', '.join(f'{name(k)} {low:.2f}-{high:.2f}' for k, (low, high) in found.items())
+
+# %% ../nbs/08_evaluate.ipynb #ev2a0009
+def paired(
+    a: Result,
+    b: Result,
+) -> tuple[list[int], list[int]]: # places of the same texts in both
+    "Find the texts that both results have: same source, id and label, in their order."
+    where, pairs = {}, []
+    for j, h in reversed(list(enumerate(b.texts.keys))): where.setdefault(h, []).append(j)
+    for i, h in enumerate(a.texts.keys):
+        if where.get(h): pairs.append((i, where[h].pop()))
+    if not pairs: raise UserError('the two files have no text in common: they must answer the same test rows')
+    return tuple(map(list, zip(*pairs)))
+
+# %% ../nbs/08_evaluate.ipynb #ev2a0010
+def exchanged(
+    a: 'np.ndarray',  # counts of one model, shape (texts, columns)
+    b: 'np.ndarray',  # of the other
+    draws: int,
+    rng: 'np.random.Generator',
+) -> tuple['np.ndarray', 'np.ndarray']: # sums of both, shape (draws, columns)
+    "Sums after the two models' answers to random texts changed places."
+    import numpy as np
+    kinds, often = np.unique(b - a, axis=0, return_counts=True)
+    moved = np.concatenate([rng.binomial(often, .5, (min(500, draws - i), len(kinds))) @ kinds for i in range(0, draws, 500)])
+    return a.sum(0) + moved, b.sum(0) - moved
+
+# %% ../nbs/08_evaluate.ipynb #ev2a0011
+class Difference(NamedTuple):
+    "A score of two models on the same texts."
+    score: str         # precision, recall, f1; events: event_f1, ...
+    ours: float
+    theirs: float
+    difference: float
+    low: float         # of the difference, from the paired bootstrap
+    high: float
+    p: float           # from approximate randomisation: how often chance alone makes such a difference
+    n: int             # texts
+
+class Differences(list):
+    "What `compare_results` found; displays as a table."
+    def __str__(self):
+        rows = [[d.score, *(f'{x:.2f}' for x in d[1:3]), f'{d.difference:+.2f}', f'{d.low:+.2f} to {d.high:+.2f}', f'{d.p:.4f}', d.n]
+                for d in self]
+        return text_table(['score', 'this file', 'against', 'difference', '95% interval', 'p', 'texts'], rows)
+    def _repr_markdown_(self): return str(self)
+
+# %% ../nbs/08_evaluate.ipynb #ev2a0012
+def compare_results(
+    ours: Result,
+    theirs: Result,      # of another file about the same test rows
+    draws: int = 10_000,
+    seed: int = 42,
+) -> Differences:
+    "Is one file better than another? Raises `UserError` if they have no text in common."
+    import numpy as np
+    rng, metrics = np.random.default_rng(seed), unique([*metrics_of(ours.scores), *metrics_of(theirs.scores)])
+    a, b = (count_matrix([r.scores[i] for i in places], metrics) for r, places in zip((ours, theirs), paired(ours, theirs)))
+    both, k = resampled(np.hstack([a, b]), draws, rng), a.shape[1]
+    spread = {n: x - y for (n, x), (_, y) in zip(_prf(both[:, :k], metrics), _prf(both[:, k:], metrics))}
+    chance = {n: x - y for (n, x), (_, y) in zip(*(_prf(s, metrics) for s in exchanged(a, b, draws, rng)))}
+    res = Differences()
+    for (n, x), (_, y) in zip(_prf(a.sum(0), metrics), _prf(b.sum(0), metrics)):
+        low, high = np.percentile(spread[n], [2.5, 97.5])
+        p = (1 + (abs(chance[n]) >= abs(x - y) - 1e-9).sum()) / (1 + draws)
+        res.append(Difference(n, float(x), float(y), float(x - y), float(low), float(high), float(p), len(a)))
+    return res
 
 # %% ../nbs/08_evaluate.ipynb #509db729
 class Finding(NamedTuple):
@@ -974,17 +1113,19 @@ def why(
     return Findings(broken + [f for check in CHECKS for f in check(texts, rows)])
 
 # %% ../nbs/08_evaluate.ipynb #4c3eb56d
-def _rounded(d): return {k: round(v, 2) for k, v in d.items()}
+def _rounded(d): return {k: [round(x, 2) for x in v] if isinstance(v, tuple) else round(v, 2) for k, v in d.items()}
 
 def save_result(
     result: Result,
-    path: str | Path, # JSON: total, the groups, and under the default rules also `macro`, `rules` and `notes`
+    path: str | Path,           # JSON: total, the groups; under the default rules also `macro`, `intervals`, `rules`, `notes`
+    spread: dict | None = None, # from `Result.intervals`
 ):
     "Write a result, rounded to two decimals."
-    rounded = {name: _rounded(d) for name, d in result.items()}
-    if 'n' in result['total']: rounded.update(macro=_rounded(macro(result.scores)), rules=result.rules, notes=result.notes)
-    text = json.dumps(rounded, ensure_ascii=False, indent=4) + '\n'
-    with atomic_write(path) as f: f.write(text.encode('utf-8'))
+    res = {name: _rounded(d) for name, d in result.items()}
+    if 'n' in result['total']:
+        res |= {'macro': _rounded(macro(result.scores)), **({'intervals': _rounded(spread)} if spread else {})}
+        res |= {'rules': result.rules, 'notes': result.notes}
+    with atomic_write(path) as f: f.write((json.dumps(res, ensure_ascii=False, indent=4) + '\n').encode('utf-8'))
 
 # %% ../nbs/08_evaluate.ipynb #65b69b36
 def _parser():
@@ -1000,6 +1141,8 @@ def _parser():
     a('--match_mode', default='normal', choices=MODES, help='set: repeats are dropped first (%(default)s)')
     a('--matching', default='strict', choices=MATCHING, help='how equal strings must be (%(default)s)')
     a('--metrics_list', default='f1', help='only f1, as items are compared whole')
+    a('--against', help='another prediction file for the same test rows: is the difference more than chance?')
+    a('--draws', type=int, default=DRAWS, help='of the bootstrap that gives the intervals; 0 = no intervals (%(default)s)')
     a('--why', action='store_true', help='look for the causes of a bad score instead')
     a('--limit', type=int, help='read only the first N rows')
     a('--output', help='where the scores go (default: output_msg/FILE beside the input)')
@@ -1017,10 +1160,17 @@ def main(argv):
     if not (path := o.file or o.path1): p.error('which file? iepile_eval FILE')
     if o.metrics_list != 'f1': raise UserError(f"no metric '{o.metrics_list}': only f1, as items are compared whole")
     if o.why: return print(why(path, o.task, o.limit))
-    result = evaluate(path, o.task, o.rules, o.match_mode, o.sort_by, o.limit, o.matching)
+    score = partial(evaluate, task=o.task, rules=o.rules, match_mode=o.match_mode, limit=o.limit, matching=o.matching)
+    result = score(path, sort_by=o.sort_by)
+    spread = result.intervals(o.draws) if o.draws > 0 and o.rules == 'default' else None
     target = Path(o.output) if o.output else Path(path).parent/'output_msg'/Path(path).name
-    save_result(result, target)
-    print(f'{result}\n{result.rules}\n{target}')
+    save_result(result, target, spread)
+    print(*[result, *([interval_note(spread)] if spread else []), *_more(o, result, score), result.rules, target], sep='\n')
+
+def _more(o, result, score):
+    "What else was asked for."
+    if o.rules == 'default': yield macro_note(result)
+    if o.against: yield str(compare_results(result, score(o.against)))
 
 # %% ../nbs/08_evaluate.ipynb #f033ca39
 if __name__ == '__main__' and not in_notebook(): raise SystemExit(main())

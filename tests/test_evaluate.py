@@ -6,7 +6,7 @@ from hypothesis import given, settings, strategies as st
 
 from iepile_nb.convert import convert
 from iepile_nb.core import UserError, write_jsonl
-from iepile_nb.evaluate import CHECKS, _parser, evaluate, macro, main, why
+from iepile_nb.evaluate import CHECKS, _parser, compare_results, evaluate, macro, main, resampled, why
 from iepile_nb.tasks import TASKS, Schema, encode, output, read_instruction
 
 EVENTS = Schema(['e', 'f'], {'e': ['who', 'where', 'when'], 'f': ['what']})
@@ -305,6 +305,53 @@ def test_texts_are_read_again_when_looked_at(tmp_path):
     assert [t.rows[0].text for t in result.texts[:2]] == ['X', 'Y'] and not any(hasattr(s, 'rows') for s in result.scores)
 
 
+# certainty ------------------------------------------------------------------------------------------------------
+
+def half_right(n, right, task='NER'):
+    "n texts with one entity each; those in `right` are answered right."
+    records = [{'text': f'X {i}', 'entity': [{'entity': 'X', 'entity_type': 'a'}]} for i in range(n)]
+    return evaluate(answered(task, records, answers=['{"a": ["X"]}' if i in right else '{"a": ["Y"]}' for i in range(n)]))
+
+
+def test_intervals_are_those_of_drawing_texts_one_by_one():
+    import numpy as np
+    result, rng = half_right(60, range(36)), np.random.default_rng(1)
+    low, high = result.intervals(draws=20_000)['f1']
+    slow = np.percentile([100 * (rng.integers(0, 60, 60) < 36).mean() for _ in range(20_000)], [2.5, 97.5])
+    assert abs(low - slow[0]) < 1.7 and abs(high - slow[1]) < 1.7 and low < 60 < high
+    assert result.intervals() == result.intervals() != result.intervals(seed=1)
+    assert half_right(5, range(5)).intervals()['f1'] == (100, 100)
+
+
+def test_the_two_ways_to_draw_agree():
+    import numpy as np
+    x = np.arange(300.).reshape(100, 3)
+    many = np.concatenate([x] * 8)
+    for a in (x, many):
+        sums = resampled(a, 4000, np.random.default_rng(0))
+        assert sums.shape == (4000, 3)
+        assert np.allclose(sums.mean(0), a.sum(0), rtol=.01) and np.allclose(sums.std(0), a.std(0) * len(a) ** .5, rtol=.06)
+
+
+def test_a_difference_and_chance():
+    worse, better = half_right(100, range(40)), half_right(100, range(70))
+    d = {d.score: d for d in compare_results(better, worse, draws=2000)}['f1']
+    assert (round(d.difference), d.n) == (30, 100) and 20 < d.low < 30 < d.high < 41 and d.p < .001
+    same = compare_results(worse, half_right(100, range(60, 100)), draws=2000)[-1]
+    assert same.difference == 0 and same.p == 1 and same.low < 0 < same.high
+    slight = compare_results(half_right(100, range(41)), worse, draws=2000)[-1]
+    assert slight.p > .9
+    assert compare_results(worse, half_right(60, range(40)))[-1].n == 60
+    with pytest.raises(UserError, match='no text in common'):
+        compare_results(worse, evaluate(answered('NER', [{'text': 'other', 'entity': []}])))
+
+
+def test_the_exact_p_of_a_small_case():
+    "Three texts that only the first model gets right: all 8 exchanges have a difference as large in 2 cases."
+    d = compare_results(half_right(3, range(3)), half_right(3, []), draws=20_000)[-1]
+    assert abs(d.p - .25) < .02
+
+
 # any answer -----------------------------------------------------------------------------------------------------
 
 value = st.sampled_from(['X', 'Y', 'Z', '公司', 'NAN', '', 'a b', '"', '\\n', '\u2028'])
@@ -412,11 +459,13 @@ def test_command(tmp_path, capsys, caplog):
     assert [r.getMessage().split()[0] for r in caplog.records] == ['--language', '--NAN', '--prefix']
     scores = json.loads((path.parent/'output_msg'/'out.json').read_text(encoding='utf-8'))
     assert scores['total'] == scores['src'] == {'n': 2, 'errors': 0, 'precision': 100, 'recall': 100, 'f1': 100}
+    assert scores['intervals']['f1'] == [100, 100] and scores['macro'] == {'labels': 1, 'macro_f1': 100}
     assert scores['rules'].startswith('Default rules') and len(scores['notes']) == 1
     assert main([str(path), '--rules', 'original', '--output', str(tmp_path/'o.json')]) == 0
     assert list(json.loads((tmp_path/'o.json').read_text(encoding='utf-8'))) == ['total']
     assert main([str(path), '--limit', '1', '--output', str(tmp_path/'o.json')]) == 0
     assert json.loads((tmp_path/'o.json').read_text(encoding='utf-8'))['total']['n'] == 1
+    assert main([str(path), '--against', str(path), '--draws', '0']) == 0 and '+0.00 to +0.00' in capsys.readouterr().out
     assert main([str(path), '--why']) == 0 and 'lines that cannot be scored: 1 of 3' in capsys.readouterr().out
 
 
