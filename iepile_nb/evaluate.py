@@ -4,14 +4,15 @@
 
 # %% auto #0
 __all__ = ['INPUT', 'PREDICTED', 'NO_LABEL', 'MODES', 'MATCHING', 'LENGTHS', 'ORIGINAL', 'SAID', 'RULES', 'MATCHED', 'REPEATS',
-           'DRAWS', 'ADVICE', 'UNREADABLE', 'ECHO', 'CHECKS', 'Answered', 'read_asked', 'items_of', 'read_answer',
-           'names_nothing', 'read_row', 'Predictions', 'read_predictions', 'text_key', 'by_text', 'gold_items',
-           'Counts', 'tally', 'folded', 'occurrences', 'overlap', 'overlapping', 'placed', 'gold_places', 'compared',
-           'Scored', 'score_text', 'TextScore', 'remarks', 'language_of', 'group_of', 'brief', 'text_table',
-           'score_table', 'Texts', 'Result', 'macro_note', 'add_counts', 'by_metric', 'metrics_of', 'length_group',
-           'by_label', 'macro', 'id_key', 'agree', 'score_original', 'original_texts', 'default_texts', 'Rules',
-           'rules_said', 'score_texts', 'evaluate', 'count_matrix', 'resampled', 'interval_note', 'paired', 'exchanged',
-           'Difference', 'Differences', 'compare_results', 'Finding', 'Findings', 'why', 'save_result', 'main']
+           'DRAWS', 'KINDS', 'MISSED', 'EXTRA', 'ADVICE', 'UNREADABLE', 'ECHO', 'CHECKS', 'Answered', 'read_asked',
+           'items_of', 'read_answer', 'names_nothing', 'read_row', 'Predictions', 'read_predictions', 'text_key',
+           'by_text', 'gold_items', 'Counts', 'tally', 'folded', 'occurrences', 'overlap', 'overlapping', 'placed',
+           'gold_places', 'compared', 'Scored', 'score_text', 'TextScore', 'remarks', 'language_of', 'group_of',
+           'brief', 'text_table', 'score_table', 'Texts', 'Result', 'macro_note', 'add_counts', 'by_metric',
+           'metrics_of', 'length_group', 'by_label', 'macro', 'id_key', 'agree', 'score_original', 'original_texts',
+           'default_texts', 'Rules', 'rules_said', 'score_texts', 'evaluate', 'count_matrix', 'resampled',
+           'interval_note', 'paired', 'exchanged', 'Difference', 'Differences', 'compare_results', 'Error', 'kind_of',
+           'errors_of', 'Errors', 'Finding', 'Findings', 'why', 'save_result', 'main']
 
 # %% ../nbs/08_evaluate.ipynb #2ca7c6bb
 import argparse, json, unicodedata
@@ -951,6 +952,146 @@ def compare_results(
         res.append(Difference(n, float(x), float(y), float(x - y), float(low), float(high), float(p), len(a)))
     return res
 
+# %% ../nbs/08_evaluate.ipynb #ev3a0002
+KINDS = ('not asked', 'wrong label', 'swapped', 'wrong role', 'not in the text', 'wrong boundary', 'invented', 'invalid answer', 'missed')
+
+class Error(NamedTuple):
+    "Something found that is wrong, or annotated and not found; often both are one error."
+    kind: str            # one of `KINDS`
+    metric: str
+    found: tuple | None  # a thing, its label first
+    gold: tuple | None
+    line: int            # of the row
+    text: int            # place of the text in the result
+
+# %% ../nbs/08_evaluate.ipynb #ev3a0003
+def _but(a, b, places):
+    "Are two things equal but for these places, where they differ?"
+    return len(a) == len(b) and a != b and all(x == y for i, (x, y) in enumerate(zip(a, b)) if i not in places)
+
+def _near(task, text, c, g):
+    "In which way something found is an annotated thing of the same metric, not quite right; '' if in none."
+    (m, a), (_, b) = c, g
+    taken = task.taken[m]
+    if _but(a, b, (0,)): return 'wrong label'
+    if _but(a, b, taken) and [a[i] for i in taken] == [b[i] for i in taken][::-1]: return 'swapped'
+    if _but(a, b, [i for i in range(1, len(a)) if i not in taken]): return 'wrong role'
+    if overlapping(task, text, c, g): return 'wrong boundary'
+    return ''
+
+# %% ../nbs/08_evaluate.ipynb #ev3a0004
+def kind_of(
+    task: Task,
+    text: str,
+    asked: dict[str, set],        # the parts of each label that was asked
+    c: tuple[str, tuple],         # (metric, thing) that was found and is wrong
+    free: list[tuple],            # what is annotated and was not found
+    gold: list[tuple],            # all that is annotated
+) -> tuple[str, tuple | None]:    # kind; what it should have been
+    "What is wrong with something found."
+    metric, thing = c
+    roles = [x for i, x in enumerate(thing) if i and i not in task.taken[metric]]
+    if thing[0] not in asked or not asked[thing[0]].issuperset(roles): return 'not asked', None
+    near = {}
+    for g in (*free, *gold):
+        if g[0] == metric: near.setdefault(_near(task, text, c, g), g)
+    for kind in ('wrong label', 'swapped', 'wrong role'):
+        if kind in near: return kind, near[kind]
+    if any(thing[i] and thing[i] not in text for i in task.taken[metric]): return 'not in the text', None
+    return ('wrong boundary', near['wrong boundary']) if near.get('wrong boundary') in free else ('invented', None)
+
+# %% ../nbs/08_evaluate.ipynb #ev3a0005
+def errors_of(
+    t: Scored,
+    place: int = 0,            # of the text in its result
+    matching: str = 'strict',  # or normalised
+) -> list[Error]:
+    "The errors of a text, each with its kind."
+    task, text, line, asked, lost = t.rows[0].task, t.rows[0].text, {}, {}, set()
+    for r in t.rows:
+        for q in r.questions:
+            asked.setdefault(q.label, set()).update(q.parts)
+            line[q.label] = r.line
+            if r.answer is None: lost.add(q.label)
+    gold, said, _ = compared(t.rows, t.gold, t.found, matching)
+    free, wrong, res = Counter(gold) - Counter(said), Counter(said) - Counter(gold), []
+    for c in wrong.elements():
+        kind, g = kind_of(task, text, asked, c, list(+free), gold)
+        if g in free: free[g] -= 1
+        res.append(Error(kind, c[0], c[1], g and g[1], line.get(c[1][0], t.rows[0].line), place))
+    for m, g in (+free).elements():
+        res.append(Error('invalid answer' if g[0] in lost else 'missed', m, None, g, line[g[0]], place))
+    return res
+
+# %% ../nbs/08_evaluate.ipynb #ev3a0007
+class Errors(list):
+    "The errors of a result; displays as a table of kinds."
+    def __init__(self, errors: Iterable[Error], values: int, absent: int, right: Counter):
+        super().__init__(errors)
+        self.values, self.absent, self.right = values, absent, right # strings in answers, those not in their text, right ones by label
+
+    def of(self, kind: str) -> list[Error]: return [e for e in self if e.kind == kind]
+
+    def __str__(self):
+        often = Counter(e.kind for e in self)
+        rows = [[k, often[k], f'{100 * often[k] / len(self):.1f}%', _example(self.of(k)[0])] for k in KINDS if often[k]]
+        share = f'{100 * self.absent / self.values:.2f}%' if self.values else 'none'
+        said = f'{self.absent} of {self.values} strings in answers ({share}) are not in their text.'
+        return (text_table(['error', 'n', 'share', 'for example'], rows) if rows else 'No errors.') + '\n\n' + said
+
+    def _repr_markdown_(self): return escape(str(self), quote=False)
+
+def _example(e):
+    "An error in one line."
+    said = [encode(list(x)) for x in (e.found, e.gold) if x]
+    return f'line {e.line}: ' + (' for '.join(said) if e.found else f'{said[0]} was not found')
+
+# %% ../nbs/08_evaluate.ipynb #ev3a0008
+@patch
+def errors(
+    self: Result,
+    matching: str = 'strict', # or normalised: differences of case, blanks and width are no errors
+) -> Errors:
+    "Every error with its kind. The texts are read again."
+    res, values, absent, right = [], 0, 0, Counter()
+    for i, t in enumerate(self.texts):
+        text, task = t.rows[0].text, t.rows[0].task
+        said = [s for item in t.found for _, s in task.mentions(item) if s not in ('', NAN)]
+        values, absent = values + len(said), absent + sum(s not in text for s in said)
+        for (m, l), c in t.counts.items(): right[l] += c.right if m == task.metrics[0] else 0
+        res += errors_of(t, i, matching)
+    return Errors(res, values, absent, right)
+
+# %% ../nbs/08_evaluate.ipynb #ev3a0011
+MISSED, EXTRA = '(missed)', '(not annotated)'
+
+@patch(as_prop=True)
+def confusion(self: Errors) -> dict[tuple[str, str], int]: # by (annotated label, label that was said)
+    "How often labels were taken for each other; right ones stand at (label, label)."
+    res = Counter({(l, l): int(n) for l, n in self.right.items() if n})
+    first = {e.metric for e in self} - {'argument'}
+    for e in self:
+        if e.metric in first: res[e.gold[0] if e.gold else EXTRA, e.found[0] if e.found else MISSED] += 1
+    return dict(res)
+
+@patch
+def confusion_table(self: Errors) -> str:
+    "The confusion matrix as a Markdown table; empty cells are zeros."
+    labels = unique(l for pair in self.confusion for l in pair if l not in (MISSED, EXTRA))
+    rows = [[g, *(self.confusion.get((g, f), '') for f in (*labels, MISSED))] for g in (*labels, EXTRA)]
+    return text_table(['annotated \\ said', *labels, MISSED], rows)
+
+# %% ../nbs/08_evaluate.ipynb #ev3a0014
+@patch
+def hard_negatives(
+    self: Result,
+    schema: Schema | list[str], # or its labels
+) -> 'HardNegatives':
+    "For each label those that the model said in its place, the most frequent first."
+    from iepile_nb.negatives import HardNegatives
+    given = self.texts.given
+    return HardNegatives.build(schema, predictions=given.path if given.rows is None else given.rows, method='mistakes')
+
 # %% ../nbs/08_evaluate.ipynb #509db729
 class Finding(NamedTuple):
     "Something that costs score."
@@ -1143,6 +1284,7 @@ def _parser():
     a('--metrics_list', default='f1', help='only f1, as items are compared whole')
     a('--against', help='another prediction file for the same test rows: is the difference more than chance?')
     a('--draws', type=int, default=DRAWS, help='of the bootstrap that gives the intervals; 0 = no intervals (%(default)s)')
+    a('--errors', action='store_true', help='also count the kinds of errors, with an example each')
     a('--why', action='store_true', help='look for the causes of a bad score instead')
     a('--limit', type=int, help='read only the first N rows')
     a('--output', help='where the scores go (default: output_msg/FILE beside the input)')
@@ -1170,6 +1312,7 @@ def main(argv):
 def _more(o, result, score):
     "What else was asked for."
     if o.rules == 'default': yield macro_note(result)
+    if o.errors: yield str(result.errors())
     if o.against: yield str(compare_results(result, score(o.against)))
 
 # %% ../nbs/08_evaluate.ipynb #f033ca39

@@ -6,7 +6,7 @@ from hypothesis import given, settings, strategies as st
 
 from iepile_nb.convert import convert
 from iepile_nb.core import UserError, write_jsonl
-from iepile_nb.evaluate import CHECKS, _parser, compare_results, evaluate, macro, main, resampled, why
+from iepile_nb.evaluate import CHECKS, KINDS, _parser, compare_results, evaluate, macro, main, resampled, why
 from iepile_nb.tasks import TASKS, Schema, encode, output, read_instruction
 
 EVENTS = Schema(['e', 'f'], {'e': ['who', 'where', 'when'], 'f': ['what']})
@@ -403,6 +403,65 @@ def test_no_answer_ever_raises(task, data):
         assert 0 <= min(v for v in result['total'].values()) and str(result) and result._repr_markdown_()
         if task in ('NER', 'RE', 'EE', 'EEA'): str(evaluate(rows, rules='original', match_mode=mode)).encode('utf-8')
     str(why(rows)).encode('utf-8')
+
+
+# kinds of errors ------------------------------------------------------------------------------------------------
+
+def kinds(task, annotations, answer, **kw):
+    rows = answered(task, [{'text': '公司 X 裁员 at Y by Z', TASKS[task].key: annotations}], split_num=-1)
+    answer = answer if isinstance(answer, str) else encode(answer)
+    return [e.kind for e in evaluate([{**r, 'output': answer} for r in rows]).errors(**kw)]
+
+
+def test_every_kind_of_error():
+    ner = [{'entity': '公司 X', 'entity_type': 'a'}]
+    assert kinds('NER', ner, {'a': ['公司 X']}) == []
+    assert kinds('NER', ner, {'a': ['公司 X'], 'z': ['Y']}) == ['not asked']
+    assert kinds('NER', ner, {'b': ['公司 X']}) == ['wrong label']
+    assert kinds('NER', ner, {'a': ['公司 X'], 'b': ['公司 X']}) == ['wrong label']
+    assert kinds('NER', ner, {'a': ['公司']}) == ['wrong boundary']
+    assert kinds('NER', ner, {'a': ['公司 X', '公司 X', '公司', 'Y']}) == ['invented'] * 3
+    assert kinds('NER', ner, {'a': ['公司 X', 'Mars']}) == ['not in the text']
+    assert kinds('NER', ner, {'a': []}) == ['missed'] and kinds('NER', ner, 'none') == ['invalid answer']
+    assert kinds('NER', [{'entity': 'Ｘ', 'entity_type': 'a'}], {'a': ['x']}, matching='normalised') == []
+    pair = [{'head': 'X', 'relation': 'r', 'tail': 'Y'}]
+    assert kinds('RE', pair, {'r': [{'subject': 'Y', 'object': 'X'}]}) == ['swapped']
+    assert kinds('RE', pair, {'s': [{'subject': 'X', 'object': 'Y'}]}) == ['wrong label']
+    assert kinds('RE', pair, {'r': [{'subject': '公司 X', 'object': 'Y'}]}) == ['wrong boundary']
+    trip = [event(who='Z', where='Y')]
+    assert kinds('EE', trip, {'e': [{'trigger': '裁员', 'arguments': {'where': 'Y', 'when': 'Z'}}]}) == ['wrong role']
+    assert kinds('EE', trip, {'e': [{'trigger': '裁员', 'arguments': {'where': 'Y', 'who': 'Z', 'odd': 'X'}}]}) == ['not asked']
+    assert sorted(kinds('EE', trip, {'f': [{'trigger': '裁员', 'arguments': {}}]})) == ['missed', 'missed', 'wrong label']
+    kg = [{'head': 'X', 'relation': 'x', 'tail': 'Y'}]
+    assert kinds('KG', kg, {'p': {'X': {'y': 'Y'}}}) == ['wrong role'] and kinds('KG', kg, {'p': {'X': {'x': 'Z'}}}) == ['invented', 'missed']
+
+
+def test_confusions_and_hard_negatives(tmp_path):
+    records = [{'text': f'X {i}', 'entity': [{'entity': 'X', 'entity_type': 'a'}]} for i in range(6)]
+    rows = answered('NER', records, answers=['{"a": ["X"]}', '{"b": ["X"]}', '{"b": ["X"]}', '{"c": ["X"]}', '{}', '{"a": ["X", "Q"]}'])
+    write_jsonl(tmp_path/'p.json', rows)
+    for source in (rows, tmp_path/'p.json'):
+        result = evaluate(source)
+        e = result.errors()
+        assert e.confusion == {('a', 'a'): 2, ('a', 'b'): 2, ('a', 'c'): 1, ('a', '(missed)'): 1, ('(not annotated)', 'a'): 1}
+        assert (e.values, e.absent) == (6, 1) and [e.line for e in e] == [2, 3, 4, 5, 6] and 'Q' in str(e) and '(missed)' in e.confusion_table()
+        assert result.hard_negatives(SCHEMAS['NER'])['a'] == ['b', 'c']
+
+
+@pytest.mark.parametrize('task', TASKS)
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_errors_add_up(task, data):
+    "Everything wrong or missed is in exactly one error; each error has one kind."
+    record = {'text': 'X Y Z 公司', TASKS[task].key: data.draw(ANNOTATIONS[task])}
+    rows = [{**r, 'output': data.draw(bad_answer) or ''} for r in answered(task, [record], split_num=2)]
+    if not rows: return
+    result = evaluate(rows)
+    e, c = result.errors(), [c for t in result.texts for c in t.counts.values()]
+    right, found, gold = (sum(x[i] for x in c) for i in range(3))
+    assert sum(x.found is not None for x in e) == found - right
+    assert sum(x.gold is not None and (x.found is None or x.kind != 'wrong label') for x in e) <= gold
+    assert sum(x.found is None for x in e) <= gold - right and {x.kind for x in e} <= set(KINDS) and str(e)
 
 
 # why ------------------------------------------------------------------------------------------------------------
