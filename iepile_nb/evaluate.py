@@ -12,7 +12,7 @@ __all__ = ['INPUT', 'PREDICTED', 'NO_LABEL', 'MODES', 'MATCHING', 'LENGTHS', 'OR
            'metrics_of', 'length_group', 'by_label', 'macro', 'id_key', 'agree', 'score_original', 'original_texts',
            'default_texts', 'Rules', 'rules_said', 'score_texts', 'evaluate', 'count_matrix', 'resampled',
            'interval_note', 'paired', 'exchanged', 'Difference', 'Differences', 'compare_results', 'Error', 'kind_of',
-           'errors_of', 'Errors', 'Finding', 'Findings', 'why', 'save_result', 'main']
+           'errors_of', 'Errors', 'error_example', 'Finding', 'Findings', 'why', 'save_result', 'main']
 
 # %% ../nbs/08_evaluate.ipynb #2ca7c6bb
 import argparse, json, unicodedata
@@ -1034,14 +1034,14 @@ class Errors(list):
 
     def __str__(self):
         often = Counter(e.kind for e in self)
-        rows = [[k, often[k], f'{100 * often[k] / len(self):.1f}%', _example(self.of(k)[0])] for k in KINDS if often[k]]
+        rows = [[k, often[k], f'{100 * often[k] / len(self):.1f}%', error_example(self.of(k)[0])] for k in KINDS if often[k]]
         share = f'{100 * self.absent / self.values:.2f}%' if self.values else 'none'
         said = f'{self.absent} of {self.values} strings in answers ({share}) are not in their text.'
         return (text_table(['error', 'n', 'share', 'for example'], rows) if rows else 'No errors.') + '\n\n' + said
 
     def _repr_markdown_(self): return escape(str(self), quote=False)
 
-def _example(e):
+def error_example(e):
     "An error in one line."
     said = [encode(list(x)) for x in (e.found, e.gold) if x]
     return f'line {e.line}: ' + (' for '.join(said) if e.found else f'{said[0]} was not found')
@@ -1272,7 +1272,7 @@ def save_result(
 def _parser():
     "The arguments of `iepile_eval`."
     p = argparse.ArgumentParser(prog='iepile_eval', description='Score a prediction file: precision, recall, F1.',
-        epilog='example: iepile_eval results/out.json --task NER --sort_by source')
+        epilog='example: iepile_eval results/out.json --task NER --sort_by source --report results/report.html')
     a = p.add_argument
     a('file', nargs='?', help='rows with label and output, one JSON object a line')
     a('--path1', help='the same, as the original calls it')
@@ -1284,6 +1284,7 @@ def _parser():
     a('--metrics_list', default='f1', help='only f1, as items are compared whole')
     a('--against', help='another prediction file for the same test rows: is the difference more than chance?')
     a('--draws', type=int, default=DRAWS, help='of the bootstrap that gives the intervals; 0 = no intervals (%(default)s)')
+    a('--report', metavar='FILE.html', help='also write a page with scores, plots, errors and every prediction')
     a('--errors', action='store_true', help='also count the kinds of errors, with an example each')
     a('--why', action='store_true', help='look for the causes of a bad score instead')
     a('--limit', type=int, help='read only the first N rows')
@@ -1312,6 +1313,9 @@ def main(argv):
 def _more(o, result, score):
     "What else was asked for."
     if o.rules == 'default': yield macro_note(result)
+    if o.report:
+        from iepile_nb.report import report
+        yield f'{report(result, o.report)}: open it in a browser'
     if o.errors: yield str(result.errors())
     if o.against: yield str(compare_results(result, score(o.against)))
 
