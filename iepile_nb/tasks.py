@@ -107,6 +107,7 @@ class Task:
     parts = ''           # what the parts of a label are called in a schema item
     names = ()           # what the strings of an item after its label are; '' = the thing that the label names
     metrics = ('',)      # what is scored: one nameless metric, or several with names
+    taken = {'': (1,)}   # by metric: which strings of what is counted are taken from the text
     by_label = True      # are described labels asked as one object {label: description}? Else in a list, as others are
 
     def schema(self, types: list, names: list, parts: dict, triples=()) -> Schema:
@@ -244,6 +245,7 @@ class RE(Task):
     name, key = 'RE', 'relation'
     fields = dedup = ('head', 'relation', 'tail')
     names = ('subject', 'object')
+    taken = {'': (1, 2)}
 
     def schema(self, types, names, parts, triples=()): return Schema(unique(names))
 
@@ -362,6 +364,7 @@ def _read_roles(o, label, problem):
 class Events(Task):
     "What EE and EEA share: items are (type, trigger, ((role, value), ...)); events and arguments are scored apart."
     key, fields, parts, names, metrics = 'event', ('event_type',), 'arguments', ('trigger', ''), ('event', 'argument')
+    taken = {'event': (1,), 'argument': (2,)}
 
     def schema(self, types, names, parts, triples=()):
         return Schema(unique([*types, *parts]), {t: unique(roles) for t, roles in parts.items()})
@@ -487,6 +490,7 @@ class KG(Task):
     "Attributes: {entity type: {entity: {attribute: value or [values]}}}; items are (type, entity, attribute, value)."
     name, key, split_num, by_label = 'KG', 'relation', 1, False
     fields, parts = ('head', 'relation', 'tail'), 'attributes'
+    taken = {'': (1, 3)}
 
     def schema(self, types, names, parts, triples=()):
         return Schema(list(parts), {t: unique(attributes) for t, attributes in parts.items()})

@@ -6,7 +6,7 @@ from hypothesis import given, settings, strategies as st
 
 from iepile_nb.convert import convert
 from iepile_nb.core import UserError, write_jsonl
-from iepile_nb.evaluate import CHECKS, _parser, evaluate, main, why
+from iepile_nb.evaluate import CHECKS, KINDS, _parser, compare_results, evaluate, macro, main, resampled, why
 from iepile_nb.tasks import TASKS, Schema, encode, output, read_instruction
 
 EVENTS = Schema(['e', 'f'], {'e': ['who', 'where', 'when'], 'f': ['what']})
@@ -215,6 +215,143 @@ def test_missing_outputs_count_against_recall_but_a_test_file_is_refused():
     with pytest.raises(UserError, match='no rows'): evaluate([])
 
 
+# how equal strings must be --------------------------------------------------------------------------------------
+
+def test_normalised_forgives_case_blanks_and_width_but_no_label():
+    gold = [{'entity': 'Ｘ Labs', 'entity_type': 'a'}]
+    assert one('NER', gold, {'a': ['x  labs']})['f1'] == 0
+    assert one('NER', gold, {'a': ['x  labs']}, matching='normalised')['f1'] == 100
+    assert one('NER', gold, {'A': ['x labs'], 'b': ['x labs']}, matching='normalised')['f1'] == 0
+    assert one('EE', [event(who='Ｚ')], {'e': [{'trigger': '裁 员', 'arguments': {'who': 'z'}}]}, matching='normalised')['argument_f1'] == 100
+    assert one('EE', [event(who='Z')], {'e': [{'trigger': '裁员', 'arguments': {'WHO': 'Z'}}]}, matching='normalised')['argument_f1'] == 0
+
+
+def test_partial_is_half_right_and_matches_once():
+    gold = [{'entity': '公司 X', 'entity_type': 'a'}]
+    total = one('NER', gold, {'a': ['公司']}, matching='partial')
+    assert (total['precision'], total['recall'], total['f1']) == (50, 50, 50)
+    assert one('NER', gold, {'a': ['公司', 'X 裁员']}, matching='partial')['precision'] == 25
+    assert one('NER', gold, {'a': ['公司 X', 'X']}, matching='partial')['precision'] == 50
+    assert one('NER', gold, {'a': ['Z']}, matching='partial')['f1'] == 0 and one('NER', gold, {'b': ['公司']}, matching='partial')['f1'] == 0
+    pair = [{'head': '公司 X', 'relation': 'r', 'tail': 'Y'}]
+    assert one('RE', pair, {'r': [{'subject': 'X', 'object': 'Y'}]}, matching='partial')['f1'] == 50
+    assert one('RE', pair, {'r': [{'subject': 'X', 'object': 'Z'}]}, matching='partial')['f1'] == 0
+
+
+def test_offsets_tell_mentions_apart():
+    record = {'text': 'X and X', 'entity': [{'entity': 'X', 'entity_type': 'a', 'offset': [6, 7]}]}
+    rows = answered('NER', [record])
+    assert evaluate(rows)['total']['f1'] == 100 and evaluate(rows, matching='offset')['total']['f1'] == 0
+    record['entity'] += [{'entity': 'X', 'entity_type': 'a', 'start': 0, 'end': 1}]
+    rows = [{**rows[0], 'label': record['entity'], 'output': '{"a": ["X", "X"]}'}] # the conversion keeps one of equal mentions
+    assert evaluate(rows, matching='offset')['total']['f1'] == 100 and evaluate(rows[:1])['total']['precision'] == 50
+    assert evaluate(answered('NER', [{'text': 'X', 'entity': [{'entity': 'X', 'entity_type': 'a'}]}]), matching='offset')['total']['f1'] == 100
+    with pytest.raises(UserError, match='entities and triggers'): evaluate(answered('RE', [{'text': 'X', 'relation': []}]), matching='offset')
+    with pytest.raises(UserError, match='no matching'): evaluate(rows, matching='loose')
+    with pytest.raises(UserError, match='matches strictly'): evaluate(rows, matching='partial', rules='original')
+
+
+# groups ---------------------------------------------------------------------------------------------------------
+
+def test_groups_by_label_language_and_length_and_the_macro_average():
+    records = [{'text': 'X' * n, 'entity': [{'entity': 'X', 'entity_type': l}]} for n, l in ((40, 'a'), (120, 'a'), (900, 'b'))]
+    rows = answered('NER', records[:2]) + answered('NER', records[2:], language='zh', answers=['{"c": ["X"]}'])
+    assert list(evaluate(rows, sort_by='language')) == ['total', 'en', 'zh']
+    assert list(evaluate(rows, sort_by='length')) == ['total', '  0-49', '100-199', '800+']
+    result = evaluate(rows, sort_by='label')
+    assert {l: (d['n'], d['f1']) for l, d in result.items() if l != 'total'} == {'a': (2, 100), 'b': (1, 0), 'c': (0, 0)}
+    assert macro(result.scores) == {'labels': 3, 'macro_f1': pytest.approx(100 / 3)}
+
+
+# files ----------------------------------------------------------------------------------------------------------
+
+def test_a_shuffled_file_scores_as_an_ordered_one(tmp_path):
+    import random
+    records = [{'text': f'X {i % 30}', 'entity': [{'entity': 'X', 'entity_type': 'abc'[i % 3]}]} for i in range(60)]
+    rows = [{**r, 'output': o} for r, o in zip(answered('NER', records, split_num=1), ['{"a": ["X"]}', '{"b": []}', 'none'] * 60)]
+    totals = []
+    for i in range(3):
+        write_jsonl(tmp_path/'p.json', rows)
+        result = evaluate(tmp_path/'p.json')
+        totals.append((result['total'], result.notes))
+        assert result['total'] == evaluate(rows)['total'] and [t.counts for t in result.texts] == [s.counts for s in result.scores]
+        assert evaluate(tmp_path/'p.json', rules='original')['total']['总样本数'] == 30
+        random.Random(i).shuffle(rows)
+    assert totals[0][0]['n'] == 60 and [t[0] for t in totals] == [totals[0][0]] * 3
+
+
+def test_training_rows_with_predictions_beside_the_gold(tmp_path):
+    record = {'text': 'X Y', 'entity': [{'entity': 'X', 'entity_type': 'a'}, {'entity': 'Y', 'entity_type': 'b'}]}
+    rows = [{**r, 'predict': r['output'].replace('Y', 'Z')} for r in convert([record], SCHEMAS['NER'], 'NER', 'en', split_num=1)]
+    write_jsonl(tmp_path/'p.json', rows)
+    for source in (rows, tmp_path/'p.json'): assert evaluate(source)['total'] == {'n': 1, 'errors': 0, 'precision': 50, 'recall': 50, 'f1': 50}
+
+
+def test_one_json_array_and_instructions_written_otherwise(tmp_path):
+    rows = answered('NER', [{'text': '"input": "X", {}', 'entity': [{'entity': 'X', 'entity_type': 'a'}]}, {'text': 'Y', 'entity': []}])
+    rows[1]['instruction'] = rows[1]['instruction'].replace('"Y"', '"\\ud800"') # half a character
+    for change in (lambda i: i, lambda i: json.dumps(json.loads(i)), lambda i: json.dumps(json.loads(i), indent=1),
+                   lambda i: json.dumps(json.loads(i) | {'example': [{'input': 'a', 'output': '{}'}]})):
+        changed = [{**r, 'instruction': change(r['instruction'])} for r in rows]
+        assert evaluate(changed)['total']['f1'] == 100
+        (tmp_path/'p.json').write_text(json.dumps(changed))
+        assert evaluate(tmp_path/'p.json')['total']['f1'] == 100
+
+
+def test_texts_are_read_again_when_looked_at(tmp_path):
+    write_jsonl(tmp_path/'p.json', answered('NER', [{'text': t, 'entity': [{'entity': t, 'entity_type': 'a'}]} for t in 'XYZ'], split_num=1))
+    result = evaluate(tmp_path/'p.json')
+    assert [t.gold for t in result.texts] == [[('a', t)] for t in 'XYZ'] and result.texts[-1].rows[0].text == 'Z'
+    assert [t.rows[0].text for t in result.texts[:2]] == ['X', 'Y'] and not any(hasattr(s, 'rows') for s in result.scores)
+
+
+# certainty ------------------------------------------------------------------------------------------------------
+
+def half_right(n, right, task='NER'):
+    "n texts with one entity each; those in `right` are answered right."
+    records = [{'text': f'X {i}', 'entity': [{'entity': 'X', 'entity_type': 'a'}]} for i in range(n)]
+    return evaluate(answered(task, records, answers=['{"a": ["X"]}' if i in right else '{"a": ["Y"]}' for i in range(n)]))
+
+
+def test_intervals_are_those_of_drawing_texts_one_by_one():
+    import numpy as np
+    result, rng = half_right(60, range(36)), np.random.default_rng(1)
+    low, high = result.intervals(draws=20_000)['f1']
+    slow = np.percentile([100 * (rng.integers(0, 60, 60) < 36).mean() for _ in range(20_000)], [2.5, 97.5])
+    assert abs(low - slow[0]) < 1.7 and abs(high - slow[1]) < 1.7 and low < 60 < high
+    assert result.intervals() == result.intervals() != result.intervals(seed=1)
+    assert half_right(5, range(5)).intervals()['f1'] == (100, 100)
+
+
+def test_the_two_ways_to_draw_agree():
+    import numpy as np
+    x = np.arange(300.).reshape(100, 3)
+    many = np.concatenate([x] * 8)
+    for a in (x, many):
+        sums = resampled(a, 4000, np.random.default_rng(0))
+        assert sums.shape == (4000, 3)
+        assert np.allclose(sums.mean(0), a.sum(0), rtol=.01) and np.allclose(sums.std(0), a.std(0) * len(a) ** .5, rtol=.06)
+
+
+def test_a_difference_and_chance():
+    worse, better = half_right(100, range(40)), half_right(100, range(70))
+    d = {d.score: d for d in compare_results(better, worse, draws=2000)}['f1']
+    assert (round(d.difference), d.n) == (30, 100) and 20 < d.low < 30 < d.high < 41 and d.p < .001
+    same = compare_results(worse, half_right(100, range(60, 100)), draws=2000)[-1]
+    assert same.difference == 0 and same.p == 1 and same.low < 0 < same.high
+    slight = compare_results(half_right(100, range(41)), worse, draws=2000)[-1]
+    assert slight.p > .9
+    assert compare_results(worse, half_right(60, range(40)))[-1].n == 60
+    with pytest.raises(UserError, match='no text in common'):
+        compare_results(worse, evaluate(answered('NER', [{'text': 'other', 'entity': []}])))
+
+
+def test_the_exact_p_of_a_small_case():
+    "Three texts that only the first model gets right: all 8 exchanges have a difference as large in 2 cases."
+    d = compare_results(half_right(3, range(3)), half_right(3, []), draws=20_000)[-1]
+    assert abs(d.p - .25) < .02
+
+
 # any answer -----------------------------------------------------------------------------------------------------
 
 value = st.sampled_from(['X', 'Y', 'Z', '公司', 'NAN', '', 'a b', '"', '\\n', '\u2028'])
@@ -266,6 +403,65 @@ def test_no_answer_ever_raises(task, data):
         assert 0 <= min(v for v in result['total'].values()) and str(result) and result._repr_markdown_()
         if task in ('NER', 'RE', 'EE', 'EEA'): str(evaluate(rows, rules='original', match_mode=mode)).encode('utf-8')
     str(why(rows)).encode('utf-8')
+
+
+# kinds of errors ------------------------------------------------------------------------------------------------
+
+def kinds(task, annotations, answer, **kw):
+    rows = answered(task, [{'text': '公司 X 裁员 at Y by Z', TASKS[task].key: annotations}], split_num=-1)
+    answer = answer if isinstance(answer, str) else encode(answer)
+    return [e.kind for e in evaluate([{**r, 'output': answer} for r in rows]).errors(**kw)]
+
+
+def test_every_kind_of_error():
+    ner = [{'entity': '公司 X', 'entity_type': 'a'}]
+    assert kinds('NER', ner, {'a': ['公司 X']}) == []
+    assert kinds('NER', ner, {'a': ['公司 X'], 'z': ['Y']}) == ['not asked']
+    assert kinds('NER', ner, {'b': ['公司 X']}) == ['wrong label']
+    assert kinds('NER', ner, {'a': ['公司 X'], 'b': ['公司 X']}) == ['wrong label']
+    assert kinds('NER', ner, {'a': ['公司']}) == ['wrong boundary']
+    assert kinds('NER', ner, {'a': ['公司 X', '公司 X', '公司', 'Y']}) == ['invented'] * 3
+    assert kinds('NER', ner, {'a': ['公司 X', 'Mars']}) == ['not in the text']
+    assert kinds('NER', ner, {'a': []}) == ['missed'] and kinds('NER', ner, 'none') == ['invalid answer']
+    assert kinds('NER', [{'entity': 'Ｘ', 'entity_type': 'a'}], {'a': ['x']}, matching='normalised') == []
+    pair = [{'head': 'X', 'relation': 'r', 'tail': 'Y'}]
+    assert kinds('RE', pair, {'r': [{'subject': 'Y', 'object': 'X'}]}) == ['swapped']
+    assert kinds('RE', pair, {'s': [{'subject': 'X', 'object': 'Y'}]}) == ['wrong label']
+    assert kinds('RE', pair, {'r': [{'subject': '公司 X', 'object': 'Y'}]}) == ['wrong boundary']
+    trip = [event(who='Z', where='Y')]
+    assert kinds('EE', trip, {'e': [{'trigger': '裁员', 'arguments': {'where': 'Y', 'when': 'Z'}}]}) == ['wrong role']
+    assert kinds('EE', trip, {'e': [{'trigger': '裁员', 'arguments': {'where': 'Y', 'who': 'Z', 'odd': 'X'}}]}) == ['not asked']
+    assert sorted(kinds('EE', trip, {'f': [{'trigger': '裁员', 'arguments': {}}]})) == ['missed', 'missed', 'wrong label']
+    kg = [{'head': 'X', 'relation': 'x', 'tail': 'Y'}]
+    assert kinds('KG', kg, {'p': {'X': {'y': 'Y'}}}) == ['wrong role'] and kinds('KG', kg, {'p': {'X': {'x': 'Z'}}}) == ['invented', 'missed']
+
+
+def test_confusions_and_hard_negatives(tmp_path):
+    records = [{'text': f'X {i}', 'entity': [{'entity': 'X', 'entity_type': 'a'}]} for i in range(6)]
+    rows = answered('NER', records, answers=['{"a": ["X"]}', '{"b": ["X"]}', '{"b": ["X"]}', '{"c": ["X"]}', '{}', '{"a": ["X", "Q"]}'])
+    write_jsonl(tmp_path/'p.json', rows)
+    for source in (rows, tmp_path/'p.json'):
+        result = evaluate(source)
+        e = result.errors()
+        assert e.confusion == {('a', 'a'): 2, ('a', 'b'): 2, ('a', 'c'): 1, ('a', '(missed)'): 1, ('(not annotated)', 'a'): 1}
+        assert (e.values, e.absent) == (6, 1) and [e.line for e in e] == [2, 3, 4, 5, 6] and 'Q' in str(e) and '(missed)' in e.confusion_table()
+        assert result.hard_negatives(SCHEMAS['NER'])['a'] == ['b', 'c']
+
+
+@pytest.mark.parametrize('task', TASKS)
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_errors_add_up(task, data):
+    "Everything wrong or missed is in exactly one error; each error has one kind."
+    record = {'text': 'X Y Z 公司', TASKS[task].key: data.draw(ANNOTATIONS[task])}
+    rows = [{**r, 'output': data.draw(bad_answer) or ''} for r in answered(task, [record], split_num=2)]
+    if not rows: return
+    result = evaluate(rows)
+    e, c = result.errors(), [c for t in result.texts for c in t.counts.values()]
+    right, found, gold = (sum(x[i] for x in c) for i in range(3))
+    assert sum(x.found is not None for x in e) == found - right
+    assert sum(x.gold is not None and (x.found is None or x.kind != 'wrong label') for x in e) <= gold
+    assert sum(x.found is None for x in e) <= gold - right and {x.kind for x in e} <= set(KINDS) and str(e)
 
 
 # why ------------------------------------------------------------------------------------------------------------
@@ -322,11 +518,13 @@ def test_command(tmp_path, capsys, caplog):
     assert [r.getMessage().split()[0] for r in caplog.records] == ['--language', '--NAN', '--prefix']
     scores = json.loads((path.parent/'output_msg'/'out.json').read_text(encoding='utf-8'))
     assert scores['total'] == scores['src'] == {'n': 2, 'errors': 0, 'precision': 100, 'recall': 100, 'f1': 100}
+    assert scores['intervals']['f1'] == [100, 100] and scores['macro'] == {'labels': 1, 'macro_f1': 100}
     assert scores['rules'].startswith('Default rules') and len(scores['notes']) == 1
     assert main([str(path), '--rules', 'original', '--output', str(tmp_path/'o.json')]) == 0
     assert list(json.loads((tmp_path/'o.json').read_text(encoding='utf-8'))) == ['total']
     assert main([str(path), '--limit', '1', '--output', str(tmp_path/'o.json')]) == 0
     assert json.loads((tmp_path/'o.json').read_text(encoding='utf-8'))['total']['n'] == 1
+    assert main([str(path), '--against', str(path), '--draws', '0']) == 0 and '+0.00 to +0.00' in capsys.readouterr().out
     assert main([str(path), '--why']) == 0 and 'lines that cannot be scored: 1 of 3' in capsys.readouterr().out
 
 
