@@ -106,6 +106,7 @@ class Task:
     dedup = ()           # keys that make two annotations the same; none = repeats are kept
     parts = ''           # what the parts of a label are called in a schema item
     names = ()           # what the strings of an item after its label are; '' = the thing that the label names
+    columns = ()         # of a table of items
     metrics = ('',)      # what is scored: one nameless metric, or several with names
     by_label = True      # are described labels asked as one object {label: description}? Else in a list, as others are
 
@@ -197,6 +198,16 @@ def counts(self: Task, item: tuple) -> Iterator[tuple[str, tuple]]:
     if '' not in item[1:]: yield '', item
 
 @patch
+def cells(self: Task, item: tuple) -> Iterator[tuple[str, ...]]:
+    "An item as lines of a table, see `columns`."
+    yield item
+
+@patch
+def triples(self: Task, item: tuple) -> Iterator[tuple[str, str, str]]:
+    "An item as (subject, relation, object), an edge of a graph; `UserError` for a task whose items are none."
+    raise UserError(f'{self} answers hold no triples; those of RE, SPO and KG do')
+
+@patch
 def mentions(self: Task, item: tuple) -> Iterator[tuple[str, str]]:
     "The strings that an item takes from the text, each with the part that it plays: (part, string)."
     for name, x in zip(self.names, item[1:]):
@@ -242,7 +253,7 @@ class NER(Task):
     "Named entities: {label: [text, ...]}; items are (label, text)."
     name, key, split_num = 'NER', 'entity', 6
     fields = dedup = ('entity', 'entity_type')
-    names = ('',)
+    names, columns = ('',), ('label', 'value')
     text_field, label_field = fields
 
     def gold(self, record, schema=None):
@@ -271,7 +282,7 @@ class RE(Task):
     "Relations: {relation: [{'subject', 'object'}, ...]}; items are (relation, subject, object)."
     name, key = 'RE', 'relation'
     fields = dedup = ('head', 'relation', 'tail')
-    names = ('subject', 'object')
+    names, columns = ('subject', 'object'), ('relation', 'subject', 'object')
 
     def schema(self, types, names, parts, triples=()): return Schema(unique(names))
 
@@ -287,6 +298,8 @@ class RE(Task):
         return [{'subject': s, 'object': o} for s, o in by_place]
 
     def shape(self, q, rule): return rule(many(rule(record({'subject': 'VALUE', 'object': 'VALUE'}))))
+
+    def triples(self, item): yield item[1], item[0], item[2]
 
     def annotation(self, q, item): return {'head': item[1], 'relation': q.label, 'tail': item[2]}
 
@@ -400,6 +413,11 @@ class Events(Task):
     "What EE and EEA share: items are (type, trigger, ((role, value), ...)); events and arguments are scored apart."
     key, fields, parts, names, metrics = 'event', ('event_type',), 'arguments', ('trigger', ''), ('event', 'argument')
 
+    columns = ('event_type', 'trigger', 'role', 'argument')
+
+    def cells(self, item):
+        for pair in item[2] or [('', '')]: yield *item[:2], *pair
+
     def schema(self, types, names, parts, triples=()):
         return Schema(unique([*types, *parts]), {t: unique(roles) for t, roles in parts.items()})
 
@@ -480,7 +498,7 @@ def shape(self: EE, q, rule):
 class EET(NER):
     "Event triggers: {type: [trigger, ...]}; items are (type, trigger)."
     name, key, split_num, names = 'EET', 'event', 4, ('trigger',)
-    fields, dedup = ('event_type',), ()
+    fields, dedup, columns = ('event_type',), (), ('event_type', 'trigger')
     text_field, label_field = 'event_trigger', 'event_type'
 
     def asked(self, q, found): return [o for o in found if o[0] not in ('', NAN)]
@@ -533,7 +551,7 @@ def shape(self: EEA, q, rule): return rule(many(rule(_all_roles(q, rule))))
 class KG(Task):
     "Attributes: {entity type: {entity: {attribute: value or [values]}}}; items are (type, entity, attribute, value)."
     name, key, split_num, by_label = 'KG', 'relation', 1, False
-    fields, parts = ('head', 'relation', 'tail'), 'attributes'
+    fields, parts, columns = ('head', 'relation', 'tail'), 'attributes', ('entity_type', 'entity', 'attribute', 'value')
 
     def schema(self, types, names, parts, triples=()):
         return Schema(list(parts), {t: unique(attributes) for t, attributes in parts.items()})
@@ -610,6 +628,9 @@ def annotation(self: KG, q, item): return dict(head=item[1], head_type=q.label, 
 
 @patch
 def mentions(self: KG, item): return [('', item[1]), item[2:]]
+
+@patch
+def triples(self: KG, item): yield item[1:]
 
 @patch
 def asked(self: KG, q, found): return unique(o for o in found if o[1] in q.parts and o[2] != NAN)
@@ -761,29 +782,32 @@ class Span(NamedTuple):
     part: str = '' # the role it plays: subject, trigger, a role, an attribute; '' = it is what the label names
 
 # %% ../nbs/01_tasks.ipynb #2f4f6dfe
-def _find(text, s):
-    "Where a string stands in a text: as a whole word if it does, -1 if nowhere."
-    whole = re.search(rf'(?<!\w){re.escape(s)}(?!\w)', text, re.ASCII)
-    return whole.start() if whole else text.find(s)
+def _places(text, s):
+    "Where a string stands in a text: as a whole word if it does anywhere."
+    whole = [m.start() for m in re.finditer(rf'(?<!\w){re.escape(s)}(?!\w)', text, re.ASCII)]
+    return whole or [m.start() for m in re.finditer(re.escape(s), text)]
 
 # %% ../nbs/01_tasks.ipynb #609d44bb
 def item_spans(
     task: Task,
     items: Iterable[tuple], # label first, see `Task.parse`
     text: str,              # the text they are about
+    every: bool = False,    # all places of a string, not only the first
 ) -> list[Span]:            # without repeats, by place, the longer first
     "The strings of items that the text contains, with their places."
-    found = ((item[0], _find(text, s), s, part) for item in items for part, s in task.mentions(item) if s)
-    spans = unique(Span(label, i, i + len(s), s, part) for label, i, s, part in found if i >= 0)
+    found = [(item[0], s, part) for item in items for part, s in task.mentions(item) if s]
+    spans = unique(Span(label, i, i + len(s), s, part) for label, s, part in found
+                   for i in _places(text, s)[:None if every else 1])
     return sorted(spans, key=lambda s: (s.start, -s.end))
 
 def find_spans(
     task: Task,
     answer: dict,           # a parsed answer
     text: str,
+    every: bool = False,    # all places of a string, not only the first
 ) -> list[Span]:
     "The strings of an answer that the text contains, with their places."
-    return item_spans(task, task.parse(answer), text)
+    return item_spans(task, task.parse(answer), text, every)
 
 # %% ../nbs/01_tasks.ipynb #95dffd91
 def _nest(spans):
