@@ -94,7 +94,7 @@ def test_one_row_out_for_each_row_in(parrot, caplog):
     asked = [{'id': str(i), 'instruction': q, 'label': '[]', 'extra': i} for i, q in enumerate(PARROT)]
     broken = [{'instruction': ''}, {'instruction': None}, {'text': 'no question'}, {'instruction': 3}, {'instruction': ' '}]
     rows = [x for pair in zip(asked, broken) for x in pair]
-    out = list(predict(rows, *parrot, template='alpaca', batch_size=2))
+    out = list(predict(rows, *parrot, template='alpaca', batch_size=2, constrain='free'))
     assert [{k: v for k, v in r.items() if k != 'output'} for r in out] == rows
     assert [r['output'] for r in out] == [x for a in PARROT.values() for x in (a, '')]
     assert 'row 2 gets an empty answer' in caplog.text and caplog.text.count('gets an empty answer') == 5
@@ -167,7 +167,7 @@ def test_the_documented_line(llama_dir, tmp_path, rows_file):
 
 def test_limit_and_order(parrot_dir, tmp_path, rows_file, capsys):
     args = ['--model_name_or_path', str(parrot_dir), '--template', 'alpaca', '--input_file', str(rows_file)]
-    assert main([*args, '--output_file', str(tmp_path/'o'), '--limit', '3', '--batch_size', '2']) == 0
+    assert main([*args, '--output_file', str(tmp_path/'o'), '--limit', '3', '--batch_size', '2', '--constrain', 'free']) == 0
     assert [r['output'] for _, r in read_jsonl(tmp_path/'o')] == list(PARROT.values())[:3]
     assert '3 rows answered' in capsys.readouterr().out
 
@@ -203,7 +203,7 @@ def test_bad_input_is_one_line_and_nothing_written(name, llama_dir, tmp_path, ca
 def test_an_array_with_a_bom_is_read(parrot_dir, tmp_path):
     (tmp_path/'in.json').write_text('\ufeff' + json.dumps([{'instruction': q} for q in PARROT], ensure_ascii=False), encoding='utf-8')
     args = ['--model_name_or_path', str(parrot_dir), '--template', 'alpaca', '--input_file', str(tmp_path/'in.json')]
-    assert main([*args, '--output_file', str(tmp_path/'o')]) == 0
+    assert main([*args, '--output_file', str(tmp_path/'o'), '--constrain', 'free']) == 0
     assert [r['output'] for _, r in read_jsonl(tmp_path/'o')] == list(PARROT.values())
 
 def test_as_a_process(tmp_path):
