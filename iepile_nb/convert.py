@@ -8,7 +8,7 @@ __all__ = ['LANGUAGES', 'SPLITS', 'layout', 'answer', 'Orders', 'Deck', 'Rows', 
            'read_recipe', 'write_shuffled', 'in_part', 'mix', 'write_manifest']
 
 # %% ../nbs/04_convert.ipynb #bd1de168
-import argparse, math, os, pickle, random, signal, sys
+import argparse, math, os, random, signal, sys
 from array import array
 from collections import Counter
 from functools import lru_cache, partial
@@ -275,7 +275,7 @@ class Piece(NamedTuple):
     rows: int           # how many they are
     records: int
     annotated: bool     # has any of them an annotation?
-    doubts: Counter     # see `Task.doubts`
+    doubts: dict        # see `Task.doubts`
 
 class Conversion:
     "One conversion, as the arguments describe it."
@@ -294,60 +294,59 @@ class Conversion:
 
 # %% ../nbs/04_convert.ipynb #d3e8f1a6
 @patch
-def pieces(self: Conversion, keep: Callable | None = None, wanted: Callable = lambda i: True) -> Iterator[Piece]:
-    "Convert block by block: the records that are to be kept, of the blocks that are wanted."
+def pieces(self: Conversion, part: tuple | None = None, wanted: Callable = lambda i: True) -> Iterator[Piece]:
+    "Convert block by block: the records of a part of the texts, see `in_part`, and of the blocks that are wanted."
     o, key, left, doubtful = self.o, self.task.key, self.o.limit, type(self.task).doubts is not Task.doubts
     blocks = record_blocks(o.src_path, self.task, o.split == 'train', o.form, o.theme, wanted=wanted)
     for _, parts in groupby(blocks, key=itemgetter(0)):
         records = [r for _, part in parts for _, r in part][:left]
         left = left and left - len(records)
-        records = list(filter(keep, records)) if keep else records
+        if part: records = [r for r in records if in_part(r, *part)]
         doubts = Counter(d for r in records for d in self.task.doubts(r, self.schema)) if doubtful else Counter()
         lines = b''.join(map(self.make, records))
         yield Piece(lines, lines.count(b'\n'), len(records), any(r.get(key) for r in records), doubts)
         if left == 0: return
 
 # %% ../nbs/04_convert.ipynb #51373230
-def _tell(pipe, what): pickle.dump(what, pipe); pipe.flush()
+def _tell(pipe, what): pipe.write(orjson.dumps(what) + b'\n'); pipe.flush()
 
 def work():
     "One process of several that convert a file: what to do, and where in the target its lines go, comes by standard input."
     start_logging()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     ask, tell = sys.stdin.buffer, partial(_tell, sys.stdout.buffer)
-    o, schema, negatives, keep, path, k, n = pickle.load(ask)
+    o, schema, negatives, part, path, k, n = orjson.loads(ask.readline())
     try:
         with open(path, 'r+b') as f:
-            for p in Conversion(o, schema, negatives).pieces(keep, lambda i: i % n == k):
-                tell((len(p.lines), p._replace(lines=b'')))
-                f.seek(pickle.load(ask))
-                f.write(p.lines)
+            for lines, *counts in Conversion(argparse.Namespace(**o), Schema.of(schema), negatives).pieces(part, lambda i: i % n == k):
+                tell([len(lines), *counts])
+                if not (start := ask.readline()): return # nobody asks any more
+                f.seek(int(start))
+                f.write(lines)
         tell(None)
-    except UserError as e: tell(e)
-    except (EOFError, BrokenPipeError): pass # nobody asks any more
+    except UserError as e: tell(str(e))
 
 # %% ../nbs/04_convert.ipynb #f4c81b5e
 _ENDED = 'a process of the conversion ended before its time; is there enough memory, and room on the disk?'
 
 def _hear(worker):
     "What a process says; its errors are raised here."
-    try: said = pickle.load(worker.stdout)
-    except EOFError: raise UserError(_ENDED) from None
-    if isinstance(said, UserError): raise said
+    said = orjson.loads(worker.stdout.readline() or encode(_ENDED))
+    if isinstance(said, str): raise UserError(said)
     return said
 
-def share(job: Conversion, path: str, keep: Callable | None) -> Iterator[Piece]:
+def share(job: Conversion, path: str, part: tuple | None) -> Iterator[Piece]:
     "Convert in several processes, which all write to one file: every block of lines has its place."
     n, end, command = job.o.workers, 0, [sys.executable, '-c', 'from iepile_nb.convert import work; work()']
     env = {**os.environ, 'PYTHONPATH': os.pathsep.join(filter(None, sys.path))}
     workers = [Popen(command, stdin=PIPE, stdout=PIPE, env=env) for _ in range(n)]
     try:
-        for k, w in enumerate(workers): _tell(w.stdin, (job.o, job.schema, job.negatives, keep, path, k, n))
+        for k, w in enumerate(workers): _tell(w.stdin, (vars(job.o), job.schema.plain(), job.negatives, part, path, k, n))
         for w in cycle(workers):
             if (said := _hear(w)) is None: break
             _tell(w.stdin, end)
             end += said[0]
-            yield said[1]
+            yield Piece(b'', *said[1:])
         if any([w.wait() for w in workers]): raise UserError(_ENDED)
     finally:
         for w in workers:
@@ -356,22 +355,22 @@ def share(job: Conversion, path: str, keep: Callable | None) -> Iterator[Piece]:
 
 # %% ../nbs/04_convert.ipynb #0c7e2d49
 @patch
-def write(self: Conversion, f, keep: Callable | None = None) -> int:
+def write(self: Conversion, f, part: tuple | None = None) -> int:
     "Write all rows to a new file; gives their number. What is counted on the way is kept."
     o, n, annotated = self.o, 0, False
     self.n, self.doubts = 0, Counter()
     shared = o.workers > 1 and not o.limit
-    for p in progress(share(self, f.name, keep) if shared else self.pieces(keep), 'records', size=attrgetter('records')):
+    for p in progress(share(self, f.name, part) if shared else self.pieces(part), 'records', size=attrgetter('records')):
         f.write(p.lines)
-        n, self.n, self.doubts, annotated = n + p.rows, self.n + p.records, self.doubts + p.doubts, annotated or p.annotated
-    if not keep: check_any(o.src_path, self.task, o.split == 'train', self.n, annotated, o.form, o.theme)
+        n, self.n, self.doubts, annotated = n + p.rows, self.n + p.records, self.doubts + Counter(p.doubts), annotated or p.annotated
+    if not part: check_any(o.src_path, self.task, o.split == 'train', self.n, annotated, o.form, o.theme)
     return n
 
 @patch
-def lines(self: Conversion, beside: str | Path, keep: Callable | None = None) -> Iterator[bytes]:
+def lines(self: Conversion, beside: str | Path, part: tuple | None = None) -> Iterator[bytes]:
     "The rows, not too many of them pure negatives; they are written to a file beside another one first."
     with part_file(beside) as f:
-        self.write(f, keep)
+        self.write(f, part)
         ratio = self.o.pure_negative_ratio if self.o.split == 'train' else None
         rows = lambda: (f.seek(0), map(bytes.rstrip, f))[1]
         yield from rows() if ratio is None else thinned(rows, ratio, self.o.seed)
@@ -445,7 +444,7 @@ def _sha256(path):
         while block := f.read(1 << 20): digest.update(block)
     return digest.hexdigest()
 
-def in_part(dev: bool, share: float, seed: int, record: dict) -> bool:
+def in_part(record: dict, dev: bool, share: float, seed: int) -> bool:
     "Does a text belong to the development part, or to the other?"
     return (record_rng(seed, 'dev', text_id(record['text'])).random() < share) == dev
 
@@ -461,7 +460,7 @@ def mix(
     counts = [{'dataset': j.source, 'task': j.task.name, 'weight': w, 'train': 0, 'dev': 0, 'pure negatives': 0} for j, w in jobs]
     def rows(part):
         for (job, weight), count in zip(jobs, counts):
-            for line in job.lines(tgt/f'{part}.json', partial(in_part, part == 'dev', share, seed)):
+            for line in job.lines(tgt/f'{part}.json', (part == 'dev', share, seed)):
                 n = _times(line, weight, seed) if part == 'train' else min(1, math.ceil(weight))
                 count[part] += n
                 count['pure negatives'] += n * is_pure_negative(line)

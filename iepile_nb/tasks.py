@@ -54,6 +54,16 @@ class Schema(NamedTuple):
     parts: dict[str, list[str]] = {}
     about: dict = {} # what labels mean, where that is written down: {label: text, (label, part): text}
 
+    def plain(self) -> list:
+        "As JSON can hold it."
+        return [self.labels, self.parts, [[k if isinstance(k, tuple) else (k,), v] for k, v in self.about.items()]]
+
+    @classmethod
+    def of(cls, plain: list) -> 'Schema':
+        "The way back from `plain`."
+        labels, parts, about = plain
+        return cls(labels, parts, {tuple(k) if len(k) > 1 else k[0]: v for k, v in about})
+
 # %% ../nbs/01_tasks.ipynb #a27f7287
 @dataclass(order=True, unsafe_hash=True, slots=True)
 class Question:
