@@ -4,21 +4,24 @@
 
 # %% auto #0
 __all__ = ['BAD_SCHEMA', 'IMPORTERS', 'CJK', 'CJK_FONTS', 'KINDS', 'STOP_WORDS', 'COLOURS', 'read_schema', 'check_record', 'fail',
-           'read_lines', 'importer', 'numbered_records', 'read_records', 'spo_triples', 'infer_schema', 'build_each',
-           'from_spans', 'read_doccano', 'read_label_studio', 'read_brat', 'bio_spans', 'join_tokens', 'from_tokens',
-           'read_conll', 'hub_error', 'read_hf', 'read_instructie', 'gather', 'read_iepile', 'Table', 'label_counts',
-           'readable_fonts', 'plot_counts', 'Stats', 'stats', 'Problem', 'Report', 'mended_record', 'mended', 'check',
-           'poor', 'cleaned', 'clean', 'pieces', 'jaccard', 'leak', 'leak_counts', 'corpus', 'plot_corpus', 'main']
+           'read_lines', 'importer', 'are_plain', 'record_blocks', 'numbered_records', 'check_any', 'read_records',
+           'spo_triples', 'infer_schema', 'build_each', 'from_spans', 'read_doccano', 'read_label_studio', 'read_brat',
+           'bio_spans', 'join_tokens', 'from_tokens', 'read_conll', 'hub_error', 'read_hf', 'read_instructie', 'gather',
+           'read_iepile', 'Table', 'label_counts', 'readable_fonts', 'plot_counts', 'Stats', 'stats', 'Problem',
+           'Report', 'mended_record', 'mended', 'check', 'poor', 'cleaned', 'clean', 'pieces', 'jaccard', 'leak',
+           'leak_counts', 'corpus', 'plot_corpus', 'main']
 
 # %% ../nbs/02_data.ipynb #637acdd9
-import argparse, copy, json, math, re, statistics, unicodedata, zlib
+import argparse, copy, json, math, re, unicodedata, zlib
 from collections import Counter, deque
 from html import escape
-from importlib import resources
-from itertools import chain, islice
+from functools import lru_cache
+from itertools import chain, count, islice
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, Callable, Iterable, Iterator, NamedTuple
+
+import orjson
 
 from .core import *
 from .core import log
@@ -135,17 +138,10 @@ def check_record(
         hint = f"write \"{task.key}\": [] if it has none, or use --split test"
         return f"no key '{task.key}', which training on {task} needs; {hint}"
     if not isinstance(record[task.key], list): return f"'{task.key}' should be a list"
-    if _is_plain(record[task.key], task): return None
     for item in record[task.key]:
         if problem := _check_item(item, task): return problem
 
 # %% ../nbs/02_data.ipynb #64cefe19
-def _is_plain(items, task):
-    "Do annotations that are strings alone have them all? A quick yes to what is nearly always right; no tells nothing."
-    if len(task.fields) < 2: return False
-    try: return {str}.issuperset(map(type, chain.from_iterable(map(itemgetter(*task.fields), items))))
-    except (TypeError, KeyError, IndexError): return False
-
 def _check_item(item, task):
     "What is wrong with one annotation."
     if not isinstance(item, dict): return f"an item of '{task.key}' is not an object"
@@ -175,6 +171,47 @@ def importer(form: str) -> Callable:
     if form not in IMPORTERS: raise UserError(f"no format '{form}'; there is {', '.join(IMPORTERS)}")
     return IMPORTERS[form]
 
+# %% ../nbs/02_data.ipynb #7c0f4b1d
+def are_plain(
+    records: list[dict],
+    task: Task,
+) -> bool:     # False tells nothing: some may be right in a less usual way
+    "Are all of these records annotated, and all in the usual way? A quick yes to what is nearly always right."
+    try:
+        annotated = list(map(itemgetter(task.key), records))
+        items = list(chain.from_iterable(annotated))
+        return only(list, annotated) and only(str, map(itemgetter('text'), records)) and task.plain(items)
+    except (TypeError, KeyError): return False
+
+# %% ../nbs/02_data.ipynb #a90d27c4
+def _quick(lines, task):
+    "Lines as records, if all are plain."
+    try: records = list(map(orjson.loads, lines))
+    except orjson.JSONDecodeError: return None
+    return records if are_plain(records, task) else None
+
+def _checked(items, path, task, annotated, theme, bad):
+    "The numbered records without those that cannot be used."
+    for n, record in items:
+        if theme and record.get('cate', theme) != theme: continue
+        if problem := check_record(record, task, annotated): bad(located(path, n, problem), record)
+        else: yield n, record
+
+# %% ../nbs/02_data.ipynb #b61f0c3d
+def record_blocks(
+    path, task: Task, annotated: bool = True, form: str = 'records', theme: str = '', bad: Callable = fail, # see `numbered_records`
+    wanted: Callable = lambda i: True,  # which blocks, by number
+) -> Iterator[tuple[int, list[tuple[int, dict]]]]: # (number of the block, numbered records)
+    "The checked records of any format, many at a time where all are plain; parts of a block may come one after the other."
+    check = lambda items: ([r] for r in _checked(items, path, task, annotated, theme, bad))
+    if form != 'records' or theme or not Path(path).is_file() or is_array(path):
+        yield from ((i // 256, r) for i, r in enumerate(check(importer(form)(path, task, bad))) if wanted(i // 256))
+        return
+    for i, (first, lines) in enumerate(line_blocks(path)):
+        if not wanted(i): continue
+        records = _quick(lines, task)
+        for block in check(parse_lines(path, first, lines, bad)) if records is None else [list(zip(count(first), records))]: yield i, block
+
 # %% ../nbs/02_data.ipynb #e1988188
 def numbered_records(
     path: str | Path,                # file or folder; `hf`: a name or a loaded dataset; `iepile`: also a hub name
@@ -186,14 +223,16 @@ def numbered_records(
 ) -> Iterator[tuple[int, dict]]:     # (line or number, record)
     "Stream the checked records of any format. Raises `UserError` if there are none."
     found = used = 0
-    for n, record in importer(form)(path, task, bad):
-        if theme and record.get('cate', theme) != theme: continue
-        if problem := check_record(record, task, annotated): bad(located(path, n, problem), record)
-        else: yield n, record; found += 1; used += bool(record.get(task.key))
-    if annotated and found and not used:
-        log.warning('%s: none of %d records has any %s', path, found, task.key)
-    if not found and bad is fail:
-        raise located(path, msg=f"no records{f' of theme {theme}' * bool(theme)} in it; the format is {form}")
+    for _, block in record_blocks(path, task, annotated, form, theme, bad):
+        yield from block
+        found += len(block)
+        used = used or any(r.get(task.key) for _, r in block)
+    if bad is fail: check_any(path, task, annotated, found, used, form, theme)
+
+def check_any(path, task: Task, annotated: bool, found: int, used: bool, form: str = 'records', theme: str = ''):
+    "Is there anything in a file? Raises `UserError` if it has no records, and warns if they have no annotations."
+    if annotated and found and not used: log.warning('%s: none of %d records has any %s', path, found, task.key)
+    if not found: raise located(path, msg=f"no records{f' of theme {theme}' * bool(theme)} in it; the format is {form}")
 
 # %% ../nbs/02_data.ipynb #327c9d9c
 def read_records(
@@ -409,7 +448,10 @@ def bio_spans(
 
 # %% ../nbs/02_data.ipynb #ea9bfe9e
 CJK = '\u2e80-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff' # Chinese and Japanese, with their punctuation
-_is_cjk = re.compile(f'[{CJK}]').match
+
+@lru_cache(maxsize=1000)
+def _is_cjk(c): return re.match(f'[{CJK}]', c) is not None
+
 _close = {*'.,;:!?%)]}…’”', "n't", "'s", "'m", "'d", "'re", "'ve", "'ll"}
 _open = {*'([{“‘$£€'}
 
@@ -747,12 +789,13 @@ def stats(
 # %% ../nbs/02_data.ipynb #c0e3a82c
 def _numbers(counts, lengths, absent, schema):
     "The figures of `Stats` that need no rows."
+    from statistics import median
     n, mentions = len(lengths), sum(v for l, v in counts.items() if l)
     long = sorted(lengths) or [0]
     return dict(records=n, without_any_annotation=counts[''], share_without=_per(counts[''], n), annotations=mentions,
                 annotations_per_record=_per(mentions, n), labels_used=len([l for l in counts if l]),
                 labels_in_the_schema=len(schema.labels) if schema else '-', strings_that_the_text_lacks=absent,
-                median_length=int(statistics.median(long)), longest=long[-1],
+                median_length=int(median(long)), longest=long[-1],
                 length_of_95_percent=long[int(.95 * (len(long) - 1))])
 
 # %% ../nbs/02_data.ipynb #ba5807ad
@@ -1014,6 +1057,7 @@ def leak_counts(
 # %% ../nbs/02_data.ipynb #3710eae7
 def corpus() -> Table:
     "The 33 training sets of the paper; a size that no source gives is empty."
+    from importlib import resources
     d = json.loads(resources.files('iepile_nb').joinpath('assets/datasets.json').read_text(encoding='utf-8'))
     return Table({'task': r['task'], 'language': r['language'], 'dataset': r['dataset'], 'domain': r['domain'],
                   'labels': r['num_schemas'], 'train': r.get('train', '')} for r in d['datasets'])

@@ -4,12 +4,14 @@ import os
 import random
 import subprocess
 import sys
+import time
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings, strategies as st
-from iepile_nb.convert import convert, convert_lines, main
-from iepile_nb.core import UserError, record_rng
+from iepile_nb.convert import convert, main
+from iepile_nb.core import Draws, UserError
 from iepile_nb.data import read_records, read_schema, spo_triples
 from iepile_nb.negatives import HardNegatives, Sampler, names, read_negatives
 from iepile_nb.tasks import NAN, TASKS, AskAll, Schema, read_instruction, split, split_spo
@@ -329,7 +331,7 @@ def test_cluster_rule(root):
     schema, K = read_schema(data/'schema.json', 'RE'), read_negatives(root/'data/hard_negative/hard_dict.json', 'RE', 'RE')
     for r in read_records(data/'sample.json', 'RE'):
         own = list(TASKS["RE"].gold(r))
-        asked = Sampler(record_rng(42, r['text']), negatives=K, split_num=2).labels(schema.labels, own)
+        asked = Sampler(Draws(42, r['text']), negatives=K, split_num=2).labels(schema.labels, own)
         must = set(own) | set(K.of(own))
         if own: assert must <= set(asked) and len(asked) == len(must) + min(2, len(schema.labels) - len(must))
         else: assert 1 <= len(asked) <= len(schema.labels)
@@ -337,14 +339,14 @@ def test_cluster_rule(root):
 
 def test_share_rule():
     every = [f'l{i:02}' for i in range(40)]
-    sizes = [len(Sampler(record_rng(i), .3).labels(every, ['l00'])) for i in range(300)]
+    sizes = [len(Sampler(Draws(i), .3).labels(every, ['l00'])) for i in range(300)]
     assert 11.5 < sum(sizes) / len(sizes) - 1 < 12.5 and len(set(sizes)) > 10
-    assert all(Sampler(record_rng(i), .3).labels(every, ['l00'])[0] == 'l00' for i in range(20))
-    assert all(Sampler(record_rng(i), .001).labels(every, []) for i in range(20))
+    assert all(Sampler(Draws(i), .3).labels(every, ['l00'])[0] == 'l00' for i in range(20))
+    assert all(Sampler(Draws(i), .001).labels(every, []) for i in range(20))
 
 
 def test_shuffled_labels_differ_by_record():
-    orders = {tuple(Sampler(record_rng(1, str(i)), random_sort=True).labels(list('abcdef'), [])) for i in range(20)}
+    orders = {tuple(Sampler(Draws(1, str(i)), random_sort=True).labels(list('abcdef'), [])) for i in range(20)}
     assert len(orders) > 10
 
 
@@ -379,13 +381,74 @@ def test_C16_what_is_doubtful_is_counted_and_said(tmp_path, caplog):
     assert "1 times: 'NAN' is annotated" in caplog.text
 
 
-@pytest.mark.parametrize('split', ['train', 'test'])
-def test_several_processes_write_the_same_rows(root, split):
-    records = list(read_records(root/'data/EE/sample.json', 'EE')) * 300
-    schema = read_schema(root/'data/EE/schema.json', 'EE')
-    make = lambda workers: list(convert_lines(iter(records), schema, 'EE', split=split, random_sort=True, workers=workers))
-    assert make(2) == make(1)
+# ---- several processes
+
+def big(tmp_path, n=3000):
+    "Records enough for many blocks, with a blank line among them."
+    lines = [json.dumps({'text': f'{i} Ines met Tove in Porto. ' * 8, 'entity': [{'entity': 'Ines', 'entity_type': 'person'}]}) for i in range(n)]
+    path = tmp_path/'set/big.json'
+    path.parent.mkdir()
+    path.write_text('\n'.join(lines[:700] + ['', ''] + lines[700:]))
+    (tmp_path/'schema.json').write_text('["city", "date", "person"]')
+    return path
 
 
-def test_no_process_is_no_way_to_convert(root):
-    with pytest.raises(UserError, match='workers is 0'): convert_lines([], Schema(['a']), workers=0)
+def command(tmp_path, src, out, *args):
+    return ['--src_path', str(src), '--schema_path', str(tmp_path/'schema.json'), '--tgt_path', str(tmp_path/out), *args]
+
+
+@pytest.mark.parametrize('more', [('--random_sort',), ('--split', 'test'), ('--pure_negative_ratio', '0.1', '--split_num', '1')])
+def test_several_processes_write_the_same_rows(tmp_path, more, capfd):
+    src = big(tmp_path)
+    assert main(command(tmp_path, src, 'one.json', *more)) == 0
+    assert main(command(tmp_path, src, 'three.json', '--workers', '3', *more)) == 0
+    assert (tmp_path/'one.json').read_bytes() == (tmp_path/'three.json').read_bytes()
+    first, second = capfd.readouterr().out.splitlines()
+    assert first.split('json: ')[1] == second.split('json: ')[1]
+
+
+def test_the_first_mistake_is_told_whoever_finds_it(tmp_path, capfd):
+    src = big(tmp_path)
+    lines = src.read_text().splitlines()
+    lines[1500], lines[2500] = '{"text": "no annotation"}', '{"text": '
+    src.write_text('\n'.join(lines))
+    for workers in '12':
+        assert main(command(tmp_path, src, 'o.json', '--workers', workers)) == 1
+        assert "big.json:1501: no key 'entity'" in capfd.readouterr().err
+    assert not list(tmp_path.glob('*o.json*'))
+
+
+def test_no_process_is_no_way_to_convert(tmp_path, capsys):
+    assert run(tmp_path, [rec], '--workers', '0') == 1
+    assert '--workers is 0' in capsys.readouterr().err
+
+
+def descendants(pid):
+    "Processes started by a process, that are alive."
+    kids = []
+    for p in Path('/proc').glob('[0-9]*/stat'):
+        try: fields = p.read_text().rpartition(')')[2].split()
+        except OSError: continue
+        if int(fields[1]) == pid and fields[0] != 'Z': kids.append(int(p.parent.name))
+    return kids
+
+
+@pytest.mark.skipif(not Path('/proc/self/stat').exists(), reason='looks at processes in /proc')
+def test_a_kill_leaves_no_half_file_and_no_process(tmp_path, root):
+    "kill -9 in the middle of a conversion by two processes; the next one cleans up."
+    src = big(tmp_path, 40_000)
+    (tmp_path/'out.json').write_text('whole\n')
+    cmd = [sys.executable, '-m', 'iepile_nb.convert', *command(tmp_path, src, 'out.json', '--workers', '2', '--split_num', '1')]
+    p = subprocess.Popen(cmd, cwd=root, stdout=subprocess.DEVNULL)
+    while not any(f.stat().st_size > 100_000 for f in tmp_path.glob('.out*')): time.sleep(.02)
+    workers = descendants(p.pid)
+    p.kill()
+    p.wait()
+    assert len(workers) == 2 and (tmp_path/'out.json').read_text() == 'whole\n'
+    for _ in range(500):
+        if not any(Path(f'/proc/{w}').exists() for w in workers): break
+        time.sleep(.02)
+    assert not any(Path(f'/proc/{w}').exists() for w in workers)
+    for f in tmp_path.glob('.out*'): os.utime(f, (0, 0))
+    assert main(command(tmp_path, src, 'out.json', '--limit', '3')) == 0
+    assert not list(tmp_path.glob('.out*')) and len((tmp_path/'out.json').read_text().splitlines()) == 3
