@@ -911,12 +911,16 @@ def boolean(s: str) -> bool:
 def model_arguments(p: argparse.ArgumentParser):
     "The arguments that say which model is loaded, and how it is prompted."
     a, switch = p.add_argument, dict(type=boolean, nargs='?', const=True, default=False)
+    a('--preset', help='a named set of options to fill in what is not given; `iepile_model presets` lists them')
     a('--model_name_or_path', default='tiny', help='tiny, a folder, or a name on the hub (%(default)s)')
+    a('--model_name', help="the family, by the original's names; it is read from the model, so this is only checked")
     a('--checkpoint_dir', help='adapter folders, with commas between them')
     a('--bits', type=int, default=16, choices=[16, 8, 4], help='of the weights of the base (%(default)s)')
     a('--bf16', **switch, help='compute in bfloat16')
     a('--fp16', **switch, help='compute in float16; without both, in what the hardware is best at')
-    a('--template', default='auto', help=f"auto (the tokenizer's own, else alpaca), {', '.join(TEMPLATES)}")
+    a('--template', help="the text around a question; without it the adapter's own, else auto: the tokenizer's own or "
+      f"alpaca. There are {', '.join(TEMPLATES)}")
+    a('--force', **switch, help='use an adapter with another prompt or base than it was trained with')
     a('--cutoff_len', type=int, default=1024, help='tokens that a row may have (%(default)s)')
     a('--trust_remote_code', **switch, help="run a model's own program code")
     a('--model_revision', default='main', help='branch, tag or commit on the hub (%(default)s)')
@@ -931,7 +935,6 @@ def load_arguments(o) -> dict:
 
 # %% ../nbs/07_infer.ipynb #efb35e23
 MODEL_FLAGS = {
-    'the family of a model is read from its own configuration': 'model_name',
     'transformers chooses the tokenizer': 'use_fast_tokenizer use_auth_token',
     "control tokens in a user's text are always spelled out": 'split_special_tokens',
     '4 bits are always nf4 with double quantisation': 'double_quant quant_type',

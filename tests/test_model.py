@@ -7,6 +7,7 @@ import torch
 from iepile_nb import model as M
 from iepile_nb.core import UserError
 from iepile_nb.model import *
+from iepile_nb.prompt import *
 
 
 @pytest.fixture(scope='module')
@@ -140,3 +141,107 @@ def test_another_base_of_the_same_shape_is_said(llama_dir, adapter, tmp_path, ca
 
 def test_no_adapter_there(llama_dir, tmp_path):
     with pytest.raises(UserError, match='not an adapter folder'): load_model(llama_dir, tmp_path)
+
+def test_an_adapter_on_the_hub(llama_dir, adapter, monkeypatch):
+    import huggingface_hub
+    monkeypatch.setattr(huggingface_hub, 'snapshot_download', lambda name, allow_patterns: str(adapter))
+    assert adapter_folders('some/adapter, ' + str(adapter)) == [str(adapter)] * 2
+    load_model(llama_dir, 'some/adapter')
+
+def test_an_adapter_that_the_hub_does_not_give():
+    with pytest.raises(UserError, match='no such adapter folder, and the hub'): find_adapter('no-such-owner/no-such-adapter')
+    with pytest.raises(UserError, match='not an adapter folder'): find_adapter('/no/such/adapter')
+
+
+# Prompts that were agreed on
+
+@pytest.fixture(scope='module')
+def llama(llama_dir): return load_base(llama_dir)
+
+@pytest.fixture
+def agreed(llama, adapter, tmp_path):
+    "The adapter with a contract: llama2, 700 tokens."
+    shutil.copytree(adapter, tmp_path/'agreed')
+    (tmp_path/'agreed'/M.CONTRACT).write_text(json.dumps(make_contract(*llama, TEMPLATES['llama2'], cutoff_len=700, bits=16, dtype='float32')))
+    return str(tmp_path/'agreed')
+
+def test_the_template_comes_from_the_adapter(llama, agreed):
+    assert choose_template(*llama, adapter=agreed) == TEMPLATES['llama2'] == choose_template(*llama, 'llama2', f'other, {agreed}')
+
+def test_another_template_is_refused(llama, agreed, caplog):
+    with pytest.raises(UserError, match='the template was llama2, now alpaca.*--force'): choose_template(*llama, 'alpaca', agreed)
+    assert choose_template(*llama, 'alpaca', agreed, force=True) == TEMPLATES['alpaca']
+    assert 'used all the same (--force): the template was llama2, now alpaca' in caplog.text
+
+def test_another_base_is_refused(llama, agreed, llama_dir, tmp_path):
+    model, tokenizer = load_base(llama_dir)
+    with torch.no_grad(): model.get_input_embeddings().weight.mul_(1.5)
+    with pytest.raises(UserError, match='the base was .*llama, now .*llama, whose weights are others'): choose_template(model, tokenizer, adapter=agreed)
+    for dtype in (torch.bfloat16, torch.float16): assert choose_template(load_base(llama_dir)[0].to(dtype), tokenizer, adapter=agreed)
+    shutil.copytree(llama_dir, tmp_path/'renamed')
+    assert choose_template(*load_base(tmp_path/'renamed', bits=4), adapter=agreed)
+
+def test_other_special_tokens_are_refused(llama, agreed):
+    from copy import deepcopy
+    tokenizer = deepcopy(llama[1])
+    tokenizer.eos_token = '<pad>'
+    with pytest.raises(UserError, match='the special tokens were .*</s>.*now .*<pad>'): choose_template(llama[0], tokenizer, adapter=agreed)
+
+def test_other_lengths_are_said(llama, agreed, caplog):
+    choose_template(*llama, adapter=agreed, cutoff_len=700, bits=None, dtype='bfloat16')
+    assert caplog.messages == ['dtype is bfloat16, but was float32 in training']
+
+def test_without_a_contract(llama, adapter, tmp_path):
+    with pytest.raises(UserError, match='does not say which prompt'): choose_template(*llama, adapter=str(adapter))
+    assert choose_template(*llama, 'llama2', str(adapter)) == TEMPLATES['llama2']
+    assert choose_template(*llama, adapter=str(adapter), name='oneke') == TEMPLATES['llama2_zh']
+    shutil.copytree(adapter, tmp_path/'llama2-13b-iepile-lora')
+    assert choose_template(*llama, adapter=str(tmp_path/'llama2-13b-iepile-lora')) == TEMPLATES['llama2']
+    assert choose_template(*llama) == TEMPLATES['alpaca'] # no adapter, no chat template
+
+@pytest.mark.parametrize('name', list(TEMPLATES))
+def test_a_contract_gives_its_template_back(llama, name):
+    c = json.loads(json.dumps(make_contract(*llama, TEMPLATES[name])))
+    assert contract_template(c) == TEMPLATES[name] and [isinstance(p, Token) for p in contract_template(c).pieces] == [isinstance(p, Token) for p in TEMPLATES[name].pieces]
+
+@pytest.mark.parametrize('name', PRESETS)
+def test_presets(name):
+    import argparse
+    assert {'model_name_or_path', 'template', 'bits', 'lora_r', 'lora_alpha', 'cutoff_len'} <= PRESETS[name].keys()
+    assert PRESETS[name]['template'] in (*TEMPLATES, 'auto')
+    from iepile_nb.train import settings
+    o = settings(preset=name, cutoff_len=99)
+    assert o.cutoff_len == 99 and o.lora_r == PRESETS[name]['lora_r'] and o.model_name_or_path == PRESETS[name]['model_name_or_path']
+
+
+# Less work, the same loss
+
+def test_logits_at_answers_give_the_same_loss(llama):
+    model, tokenizer = llama
+    rows = [encode_row(tokenizer, TEMPLATES['alpaca'], 'Q' * n, 'A' * (n + 1)) for n in (1, 5, 30, 2)]
+    def own(rows):
+        b, n = collate(rows, 2), max(len(r.input_ids) for r in rows)
+        labels = torch.tensor([[-100] * (n - len(r.labels)) + r.labels for r in rows])
+        return model(**{k: b[k] for k in ('input_ids', 'attention_mask', 'position_ids')}, labels=labels).loss
+    with torch.no_grad():
+        ours = [answer_loss(model, make(rows, 2)) for make in (collate, pack)]
+        whole, alone = own(rows), [own([r]) * sum(l != -100 for l in r.labels) for r in rows]
+    n = sum(l != -100 for r in rows for l in r.labels)
+    for loss in (*ours, sum(alone) / n): assert torch.allclose(loss, whole, atol=2e-5)
+
+def test_gradients_are_the_same(llama):
+    model, tokenizer = llama
+    rows = [encode_row(tokenizer, TEMPLATES['alpaca'], 'Q' * n, 'A' * (n + 1)) for n in (1, 5, 30)]
+    grads = []
+    for make in (collate, pack):
+        model.zero_grad()
+        answer_loss(model, make(rows, 2)).backward()
+        grads.append(torch.cat([p.grad.flatten() for p in model.parameters()]))
+    assert torch.allclose(*grads, atol=1e-5) and grads[0].abs().max() > .01
+    model.zero_grad()
+
+def test_family_is_checked(llama, caplog):
+    for name in ('llama', 'vicuna', None, 'llama3', 'custom'): assert check_family(name, llama[0]) == 'llama'
+    assert not caplog.text
+    check_family('chatglm', llama[0])
+    assert '--model_name chatglm, but this model is of the family llama' in caplog.text

@@ -1,7 +1,8 @@
 "Prompts: the published texts, control tokens in a user's text, and rows that are too long."
-import hashlib, json
+import json
 
 import pytest
+from conftest import ROOT
 from hypothesis import given, settings, strategies as st
 
 from iepile_nb.core import UserError, read_jsonl
@@ -15,28 +16,32 @@ CHATML = ("{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_
 
 # The texts
 
-DIGESTS = {'alpaca': '6a974cf43943f94a', 'llama2': '860d87f1d4fc6db2', 'llama2_zh': 'eddfe2cc44c9703a',
-           'qwen': '1fd1efe88fe675d0', 'baichuan2': '6aa85a6936a97b27'}
+GOLDEN = json.loads((ROOT/'tests/golden_prompts.json').read_text(encoding='utf-8')) # what the original made of this query, token pieces in lists
+QUERY = '{"input": "甲 in B"}'
 
-def one_turn(t):
-    "The pieces of one turn by the original's description of a template."
-    system = lambda p: p.replace('{{system}}', t['system']) if isinstance(p, str) else Token(p['token'])
-    prefix = [system(p) for p in t['prefix']]
-    prompt = [system(p) for p in t['prompt']]
-    if t['class'] == 'Llama2Template': return (prompt[0].replace('{{query}}', prefix[0] + '{{query}}'),)
-    if prefix == ['']: return tuple(prompt)
-    return tuple(prefix + [system(p) for p in t['sep']] + prompt)
+def test_every_template_is_there(): assert set(TEMPLATES) == set(GOLDEN) and len(TEMPLATES) == 27
 
-@pytest.mark.parametrize('name', TEMPLATES)
-def test_published_texts(name, shared):
-    t = json.loads((shared/'spec/templates.json').read_text(encoding='utf-8'))[name]
-    assert TEMPLATES[name].pieces == one_turn(t)
-    assert [isinstance(p, Token) for p in TEMPLATES[name].pieces] == [isinstance(p, Token) for p in one_turn(t)]
-    assert TEMPLATES[name].eos == (t['stop_words'][0] if t['replace_eos'] else '')
+@pytest.mark.parametrize('name', GOLDEN)
+def test_published_texts(name):
+    t, g = TEMPLATES[name], GOLDEN[name]
+    assert [[p] if isinstance(p, Token) else p.replace('{{query}}', QUERY) for p in t.pieces] == g['prompt']
+    assert t.eos == (g['end'] or '') and {*t.stops, t.eos} - {''} == set(g['stops'])
 
-@pytest.mark.parametrize('name', TEMPLATES)
-def test_texts_are_unchanged(name):
-    assert hashlib.sha256('\x1f'.join(TEMPLATES[name].pieces).encode()).hexdigest()[:16] == DIGESTS[name]
+@pytest.mark.parametrize('name', GOLDEN)
+@pytest.mark.parametrize('kind', ['bytes', 'sentencepiece'])
+def test_published_ids(tokenizer, kind, name):
+    "Each piece tokenised by itself, token pieces looked up, the end token behind the answer."
+    from copy import deepcopy
+    tok, g = deepcopy(tokenizer if kind == 'bytes' else sentencepiece_like()), GOLDEN[name]
+    marks = ['<|start_header_id|>', '<|end_header_id|>', '<|eot_id|>', *g['stops'], *[p[0] for p in g['prompt'] if isinstance(p, list)]]
+    tok.add_tokens([m for m in dict.fromkeys(marks) if m not in tok.get_vocab()], special_tokens=True)
+    def ids(piece): return [tok.get_vocab()[piece[0]]] if isinstance(piece, list) else tok.encode(piece, add_special_tokens=False)
+    first = [tok.bos_token_id] if kind == 'bytes' else [] # where the tokenizer puts one
+    row = encode_row(tok, get_template(name, tok), QUERY, '{"a": []}')
+    answer = [*ids('{"a": []}'), tok.get_vocab()[g['end']] if g['end'] else tok.eos_token_id]
+    assert row.input_ids == [*first, *(i for p in g['prompt'] for i in ids(p)), *answer]
+    assert row.labels == [-100] * (len(row.input_ids) - len(answer)) + answer
+    assert stop_ids(tok, TEMPLATES[name]) == [tok.get_vocab()[s] for s in TEMPLATES[name].stops]
 
 
 # Ids
@@ -182,32 +187,92 @@ def test_plain_instructions_are_shortened_too(tokenizer):
     assert len(row.input_ids) <= 200 and tokenizer.decode(row.input_ids).endswith('### Response:\nyes</s>')
 
 
+# Pieces of a long text
+
+def inputs(parts): return [json.loads(p)['input'] for p in parts]
+
+@settings(max_examples=100, deadline=None)
+@given(text=texts, room=st.integers(290, 700), overlap=st.sampled_from([None, 0, 5, 40]))
+def test_windows_cover_the_text(tokenizer, text, room, overlap):
+    t = TEMPLATES['alpaca']
+    try: parts = windows(tokenizer, t, ask(text), room, overlap)
+    except UserError: return
+    assert all(len(encode_prompt(tokenizer, t, p)) <= room for p in parts)
+    assert all({**json.loads(p), 'input': text} == json.loads(ask(text)) for p in parts)
+    shown, reach, place = inputs(parts), 0, -1
+    for s in shown:
+        place = next(i for i in range(place + 1, len(text) + 1) if text[i:i + len(s)] == s and i + len(s) >= min(reach, len(text)))
+        assert place <= reach
+        reach = place + len(s)
+    assert reach == len(text)
+
+def test_windows_begin_with_sentences(tokenizer):
+    text = ' '.join(f'This is sentence number {i} of them.' for i in range(30))
+    shown = inputs(windows(tokenizer, TEMPLATES['alpaca'], ask(text), 500))
+    assert len(shown) > 2 and all(s.startswith('This is') and s.endswith('them.') for s in (x.strip() for x in shown))
+    assert inputs(windows(tokenizer, TEMPLATES['alpaca'], ask('short'), 500)) == ['short']
+
+def test_windows_too_small(tokenizer):
+    bare = len(encode_prompt(tokenizer, TEMPLATES['alpaca'], ask('')))
+    for room in (bare - 5, bare + 2):
+        with pytest.raises(UserError, match='raise --cutoff_len'): windows(tokenizer, TEMPLATES['alpaca'], ask('word ' * 200), room)
+
+def test_answers_are_merged():
+    a = {'works for': [{'subject': 'A', 'object': 'B'}], 'x': []}
+    b = {'works for': [{'subject': 'A', 'object': 'B'}, {'subject': 'C', 'object': 'B'}], 'x': []}
+    assert merge_answers([a, b]) == merge_answers([b, a]) == b
+    assert merge_answers([{'p': {'Ann': {'age': '4', 'job': 'x'}}}, {'p': {'Ann': {'age': '5', 'job': 'x'}, 'Bo': {}}}]) == \
+        {'p': {'Ann': {'age': ['4', '5'], 'job': 'x'}, 'Bo': {}}}
+    assert merge_answers([]) == {} and merge_answers([{'a': 'NAN'}, {'a': ['b', 'c']}, {'a': 'NAN'}]) == {'a': ['b', 'c']}
+
+answers = st.dictionaries(st.sampled_from('abc'), st.lists(st.sampled_from('xyz'), unique=True))
+
+@given(st.lists(answers, max_size=4))
+def test_merging_loses_and_repeats_nothing(parts):
+    merged = merge_answers(parts)
+    for k in 'abc':
+        found = [x for p in parts for x in p.get(k, [])]
+        assert sorted(merged.get(k, [])) == sorted(set(found)) and (k in merged) == any(k in p for p in parts)
+
+
 # Batches
 
+def learned(batch, ids):
+    "What should come next at each place, read from the ids themselves."
+    return [int(ids.flatten()[p + 1]) for p in batch['places']]
+
 def test_batch(tokenizer):
-    import torch
     rows = [encode_row(tokenizer, TEMPLATES['alpaca'], 'Q' * n, 'A' * (n + 1)) for n in (1, 5)]
     b = collate(rows, tokenizer.pad_token_id)
-    full = collate(rows, tokenizer.pad_token_id, keep=False)
     for i, r in enumerate(rows):
         n = len(r.input_ids)
         assert b['input_ids'][i, -n:].tolist() == r.input_ids and b['attention_mask'][i].sum() == n
         assert b['position_ids'][i, -n:].tolist() == list(range(n))
-        assert full['labels'][i, -n:].tolist() == r.labels
-    assert torch.equal(full['labels'][:, -b['logits_to_keep']:], b['labels'])
-    assert (full['labels'] != -100).sum() == (b['labels'][:, 1:] != -100).sum()
+    assert b['labels'].tolist() == [l for r in rows for l in r.labels if l != -100] == learned(b, b['input_ids'])
 
-def test_answer_columns_give_the_same_loss(tokenizer, llama_dir):
-    import torch
-    from transformers import AutoModelForCausalLM
-    model = AutoModelForCausalLM.from_pretrained(llama_dir)
-    rows = [encode_row(tokenizer, TEMPLATES['alpaca'], 'Q' * n, 'A' * (n + 1)) for n in (1, 5, 30)]
-    with torch.no_grad():
-        kept = model(**collate(rows, 2)).loss
-        full = model(**collate(rows, 2, keep=False)).loss
-        alone = [model(**collate([r], 2)).loss * (len(r.labels) - r.labels.count(-100)) for r in rows]
-    n = sum(len(r.labels) - r.labels.count(-100) for r in rows)
-    assert torch.allclose(kept, full, atol=1e-6) and torch.allclose(kept, sum(alone) / n, atol=1e-5)
+@given(st.lists(st.integers(1, 30), min_size=1, max_size=12), st.integers(0, 9))
+def test_bins(sizes, more):
+    room = max(sizes) + more
+    bins = fill(sizes, room)
+    assert sorted(i for b in bins for i in b) == list(range(len(sizes)))
+    assert all(sum(sizes[i] for i in b) <= room for b in bins) and len(bins) <= len(sizes)
+
+rows_of = st.lists(st.tuples(st.integers(1, 9), st.integers(0, 6)), min_size=1, max_size=9)
+
+@given(rows_of)
+def test_packing_keeps_every_row(shapes):
+    rows = [Encoded(list(range(100 * i, 100 * i + p + a)), [-100] * p + list(range(100 * i + p, 100 * i + p + a))) for i, (p, a) in enumerate(shapes, 1)]
+    b = pack(rows, pad_id=-7)
+    n = max(len(r.input_ids) for r in rows)
+    assert b['input_ids'].shape == b['position_ids'].shape and b['input_ids'].shape[1] == n and len(b['input_ids']) <= len(rows)
+    found = [(t // 100, t % 100, p) for t, p in zip(b['input_ids'].flatten().tolist(), b['position_ids'].flatten().tolist()) if t != -7]
+    assert sorted(found) == [(i, k, k) for i, r in enumerate(rows, 1) for k in range(len(r.input_ids))]
+    assert sorted(b['labels'].tolist()) == [l for r in rows for l in r.labels if l != -100] and b['labels'].tolist() == learned(b, b['input_ids'])
+
+def test_pairs(tokenizer):
+    b = pair([Encoded([1, 2, 3, 4], [-100, -100, 3, 4]), Encoded([5, 6], [-100, 6])], 0, 9)
+    assert b['input_ids'].tolist() == [[1, 2], [0, 5]] and b['decoder_input_ids'].tolist() == [[9, 3], [9, 6]]
+    assert (b['places'].tolist(), b['labels'].tolist()) == ([0, 1, 2], [3, 4, 6])
 
 def test_row_is_shown_escaped(tokenizer):
     row = encode_row(tokenizer, TEMPLATES['alpaca'], '<script>甲</script>', '{"<b>": []}')

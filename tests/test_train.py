@@ -1,8 +1,11 @@
 "Training: what is accepted, what is refused, what is saved, and that a run goes on where it was."
 import json
 import os
+import random
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 import torch
@@ -130,7 +133,7 @@ def test_options_in_a_file(llama_dir, train_file, tmp_path, capsys):
     assert command(tmp_path/'bad.yaml') == 1 and command(tmp_path/'none.yaml') == 1
 
 def test_refusals(run, train_file, tmp_path):
-    for kw, says in ((dict(deepspeed='ds.json'), 'torchrun'), (dict(finetuning_type='freeze'), 'use lora'), (dict(finetuning_type='full', bits=4), '--bits 16'),
+    for kw, says in ((dict(deepspeed='ds.json'), 'FSDP2'), (dict(push_to_hub=True), '--hub_model_id'), (dict(preset='gpt'), 'there are tiny'), (dict(finetuning_type='freeze'), 'use lora'), (dict(finetuning_type='full', bits=4), '--bits 16'),
                      (dict(template='nope'), 'there are auto'), (dict(lora_target_modules='W_pack'), 'it has down_proj')):
         with pytest.raises(UserError, match=says): run(**kw)
     with pytest.raises(TypeError, match="no option 'lora_rank'"): run(lora_rank=4)
@@ -230,9 +233,10 @@ def test_training_goes_on_in_an_adapter(run, llama_dir, tmp_path):
 def test_other_values_than_the_adapter_s_are_refused(run, tmp_path):
     "T8: the original ignores them."
     run(output_dir=str(tmp_path/'one'), lora_r=4)
-    for kw, says in ((dict(lora_r=64), '--lora_r 64, but the adapter .*one has 4'), (dict(lora_alpha=7.), '--lora_alpha 7.0'), (dict(lora_dropout=.5), 'has 0.1')):
+    for kw, says in ((dict(lora_r=64), '--lora_r 64, but the adapter .*one has 4'), (dict(lora_alpha=7.), '--lora_alpha 7.0')):
         with pytest.raises(UserError, match=says): run(checkpoint_dir=str(tmp_path/'one'), **kw)
-    run(checkpoint_dir=str(tmp_path/'one'), lora_r=4, lora_alpha=8)
+    run(checkpoint_dir=str(tmp_path/'one'), lora_r=4, lora_alpha=8, lora_dropout=.5)
+    assert json.loads((run.out/'adapter_config.json').read_text())['lora_dropout'] == .5
 
 def test_a_new_adapter_on_top(run, llama_dir, tmp_path):
     run(output_dir=str(tmp_path/'one'), lora_r=4, max_steps=10, learning_rate=1e-2)
@@ -294,6 +298,169 @@ def test_checkpoints_of_another_program(run):
     with pytest.raises(UserError, match='holds a run with other options'): run()
 
 
+# What is fixed while it runs
+
+def test_the_order_is_the_same_for_any_number_of_processes():
+    draw = random.Random(1)
+    lengths = [draw.randint(1, 99) for _ in range(103)]
+    for alike in (True, False):
+        order = BatchOrder(lengths, 8, seed=3, alike=alike)
+        first, again = list(order), list(order)
+        order.set_epoch(1)
+        assert first == again != list(order) and len(first) == len(order) == 104
+        assert sorted(first) == list(range(103)) + [103] # one empty place
+
+def test_rows_of_similar_length_stand_together():
+    draw = random.Random(2)
+    lengths = [draw.randint(1, 999) for _ in range(400)]
+    def waste(order): return sum(8 * max(lengths[i] for i in order[k:k + 8]) for k in range(0, 400, 8)) / sum(lengths)
+    assert waste(list(BatchOrder(lengths, 8))) < 1.1 < 1.5 < waste(list(BatchOrder(lengths, 8, alike=False)))
+
+def test_accumulation_changes_nothing(run, tmp_path):
+    kw = dict(lora_dropout=0., max_steps=6, logging_steps=1, learning_rate=1e-2)
+    a = losses(run(**kw, per_device_train_batch_size=6, output_dir=str(tmp_path/'a')))
+    b = losses(run(**kw, per_device_train_batch_size=2, gradient_accumulation_steps=3, output_dir=str(tmp_path/'b')))
+    c = losses(run(**kw, per_device_train_batch_size=6, packing=False, output_dir=str(tmp_path/'c')))
+    assert all(abs(a[s] - x[s]) < 1e-4 for s in a for x in (b, c)) and a[6] < a[1]
+
+def test_four_rows(run):
+    r = run(limit=4, per_device_train_batch_size=8, max_steps=-1, num_train_epochs=3, do_eval=True, logging_steps=1)
+    assert r['rows'] == 3 and max(losses(r)) == 3
+
+def test_every_answer_cut_away(run):
+    with pytest.raises(UserError, match='no row is left|does not fit|more than'): run(cutoff_len=60, max_target_length=1)
+
+def test_pure_negatives_are_reported(run, tmp_path, caplog):
+    rows = [{'task': 'NER', 'source': 's', 'instruction': 'q', 'output': '{"a": []}'}] * 7 + [{'task': 'RE', 'source': 't', 'instruction': 'q', 'output': '{"a": ["x"]}'}]
+    m = manifest(rows)
+    assert (m['rows'], m['pure_negatives']) == (8, 7) and m['parts'][0] == {'task': 'NER', 'source': 's', 'rows': 7, 'pure_negatives': 7}
+    assert '7 of 8 rows are pure negatives' in caplog.text
+
+def test_the_contract_is_saved(run, llama_dir, tmp_path):
+    from iepile_nb.model import choose_template, read_contract
+    run(template='llama2', cutoff_len=600, save_strategy='steps', save_steps=1)
+    for folder in (run.out, run.out/'checkpoint-2'):
+        c = read_contract(folder)
+        assert (c['template'], c['cutoff_len'], c['bits'], c['base']) == ('llama2', 600, 16, str(llama_dir)) and len(c['data']) == 16
+    assert choose_template(*load_model(llama_dir, run.out), adapter=run.out) == get_template('llama2', load_model(llama_dir)[1])
+    with pytest.raises(UserError, match='the template was llama2, now alpaca'): run(checkpoint_dir=str(run.out), output_dir=str(tmp_path/'two'), template='alpaca')
+    run(checkpoint_dir=str(run.out), output_dir=str(tmp_path/'two'), template=None)
+    assert read_contract(tmp_path/'two')['template'] == 'llama2'
+
+def test_a_full_model_has_a_contract(run):
+    from iepile_nb.model import choose_template
+    run(finetuning_type='full', template='llama2', learning_rate=1e-2)
+    model, tokenizer = load_model(run.out)
+    assert choose_template(model, tokenizer) == get_template('llama2', tokenizer)
+    with pytest.raises(UserError, match='now alpaca'): choose_template(model, tokenizer, 'alpaca')
+
+def test_variants_of_lora(run, llama_dir):
+    run(use_dora=True, use_rslora=True)
+    config = json.loads((run.out/'adapter_config.json').read_text())
+    assert config['use_dora'] and config['use_rslora']
+    load_model(llama_dir, run.out)
+
+
+# F1 while it trains
+
+NER_ROWS = [{'task': 'NER', 'source': 's', 'instruction': json.dumps({'instruction': 'i', 'schema': ['a'], 'input': c * 3}), 'output': json.dumps({'a': [c]})} for c in 'xyzw']
+
+def test_f1_of_answers(llama_dir, tokenizer, monkeypatch):
+    model, tok = load_model(llama_dir)
+    said = iter([['x', 'q'], ['y'], [], ['w']])
+    monkeypatch.setattr(T, 'predict', lambda rows, *a, **k: [{**r, 'output': json.dumps({'a': next(said)})} for r in rows])
+    model.train()
+    assert score_answers(NER_ROWS, model, tok, get_template('alpaca', tok)) == pytest.approx(75) and model.training
+
+def test_the_best_by_f1_is_kept(run, tmp_path, monkeypatch, llama_dir):
+    write_jsonl(tmp_path/'ner.json', NER_ROWS * 4)
+    scores = iter([20., 60., 50., 40., 30.])
+    monkeypatch.setattr(T, 'score_answers', lambda *a, **k: next(scores))
+    r = run(train_file=tmp_path/'ner.json', valid_file=tmp_path/'ner.json', eval_f1=4, early_stopping=2, max_steps=-1, num_train_epochs=9, save_total_limit=1,
+            learning_rate=1e-2, per_device_train_batch_size=8)
+    f1 = [e['eval_f1'] for e in r['log'] if 'eval_f1' in e]
+    assert f1 == [20., 60., 50., 40., 30.] # four epochs, and the end
+    best = load_model(llama_dir, run.out/'checkpoint-4')[0]
+    last = load_model(llama_dir, run.out)[0]
+    assert all(torch.equal(a, b) for a, b in zip(best.state_dict().values(), last.state_dict().values()))
+
+def test_generated_answers_are_scored(run, tmp_path):
+    write_jsonl(tmp_path/'ner.json', NER_ROWS)
+    r = run(train_file=tmp_path/'ner.json', valid_file=tmp_path/'ner.json', eval_f1=3, eval_strategy='steps', eval_steps=1)
+    assert all(0 <= e['eval_f1'] <= 100 for e in r['log'] if 'eval_loss' in e) and 'eval_f1' in r['log'][-1]
+
+
+# What stays behind
+
+def test_the_card(run, train_file):
+    run(do_eval=True, license='apache-2.0', model_name_or_path='tiny', cutoff_len=900, template=None)
+    text = (run.out/'README.md').read_text(encoding='utf-8')
+    for part in ('license: apache-2.0', '| base | tiny |', 'the tokenizer\'s own (see prompt.json)', '| NER | s | 18 |', '`cutoff_len` | 900', '![curves](training.png)', 'eval_loss', 'torch'):
+        assert part in text, part
+    assert str(train_file.parent) not in text and (run.out/'training.png').read_bytes()[:4] == b'\x89PNG'
+
+def test_the_curves_in_a_notebook(run, monkeypatch):
+    shown = []
+    class Handle:
+        def update(self, picture): shown.append(picture)
+    monkeypatch.setattr(T, 'in_notebook', lambda: True)
+    monkeypatch.setattr('IPython.display.display', lambda picture, display_id=None: shown.append(picture) or Handle())
+    monkeypatch.setattr(T.Live, 'last', -99.)
+    run(disable_tqdm=False, do_eval=True, logging_steps=1)
+    assert len(shown) >= 2 and all(p.data[:4] == b'\x89PNG' for p in shown) and shown[0].data != shown[-1].data
+
+def test_pushed(run, monkeypatch):
+    import huggingface_hub
+    calls = []
+    class Api:
+        def create_repo(self, repo_id, **kw): calls.append(('create', repo_id, kw))
+        def upload_folder(self, **kw): calls.append(('upload', kw['repo_id'], kw))
+    monkeypatch.setattr(huggingface_hub, 'HfApi', Api)
+    run(push_to_hub=True, hub_model_id='me/mine')
+    (_, name, made), (_, _, sent) = calls
+    assert name == 'me/mine' and made == {'private': True, 'exist_ok': True} and sent['folder_path'] == str(run.out)
+    assert any(p.startswith('checkpoint') for p in sent['ignore_patterns'])
+
+
+# Kills, interruptions, full disks
+
+def test_a_full_disk_is_one_line(run, monkeypatch):
+    import safetensors.torch, errno
+    real, n = T.Watched._save, []
+    def full(self, *a, **k):
+        n.append(1)
+        if len(n) > 1: raise OSError(errno.ENOSPC, 'No space left on device')
+        real(self, *a, **k)
+    monkeypatch.setattr(T.Watched, '_save', full)
+    with pytest.raises(UserError, match='out: the disk is full; checkpoint-4 is complete. Make room and give the same command again'): run(**LONG)
+    monkeypatch.setattr(T.Watched, '_save', real)
+    assert [p.name for p in run.out.glob('checkpoint-*')] == ['checkpoint-4']
+    assert max(losses(run(**LONG))) == 12
+
+def test_no_memory_is_one_line(run, monkeypatch):
+    def compute_loss(*a, **k): raise torch.OutOfMemoryError('CUDA out of memory')
+    monkeypatch.setattr(T.Watched, 'compute_loss', compute_loss)
+    with pytest.raises(UserError, match='Halve --per_device_train_batch_size'): run()
+
+def test_an_evaluation_without_memory_loses_nothing(run, monkeypatch, caplog):
+    def loop(*a, **k): raise torch.OutOfMemoryError('CUDA out of memory')
+    monkeypatch.setattr(T.Watched, 'evaluation_loop', loop)
+    run(do_eval=True, early_stopping=3, max_steps=4, eval_strategy='steps', eval_steps=2)
+    assert (run.out/'adapter_model.safetensors').exists() and caplog.text.count('the evaluation failed') >= 3
+
+def test_ctrl_c_saves_and_the_run_goes_on(run, tmp_path, monkeypatch):
+    straight = losses(run(**LONG, output_dir=str(tmp_path/'straight')))
+    real = T.Watched.log
+    def log(self, logs, *args):
+        if self.state.global_step == 6: os.kill(os.getpid(), signal.SIGINT)
+        real(self, logs, *args)
+    monkeypatch.setattr(T.Watched, 'log', log)
+    with pytest.raises(KeyboardInterrupt): run(**LONG)
+    monkeypatch.setattr(T.Watched, 'log', real)
+    assert T.last_checkpoint(run.out).endswith('checkpoint-7') and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    resumed = losses(run(**LONG))
+    assert resumed.keys() == straight.keys() and all(abs(resumed[s] - straight[s]) < 1e-4 for s in straight)
+
 # As processes
 
 ENV = {**os.environ, 'PYTHONPATH': str(ROOT)}
@@ -302,12 +469,117 @@ def test_help():
     r = subprocess.run([sys.executable, '-m', 'iepile_nb.train', '--help'], capture_output=True, text=True, env=ENV)
     assert r.returncode == 0 and 'example: iepile_train' in ' '.join(r.stdout.split()) and '--lora_target_modules' in r.stdout
 
-def test_several_processes(llama_dir, train_file, tmp_path):
-    "torchrun, which is how several GPUs are used; here two processes on the CPU."
-    cmd = [sys.executable, '-m', 'torch.distributed.run', '--nproc_per_node', '2', '--master_port', '29517', '-m', 'iepile_nb.train',
-           '--model_name_or_path', llama_dir, '--train_file', train_file, '--output_dir', tmp_path/'out', '--template', 'alpaca', '--max_steps', '3',
-           '--per_device_train_batch_size', '2', '--logging_steps', '1', '--do_eval']
-    r = subprocess.run(list(map(str, cmd)), capture_output=True, text=True, env=ENV, cwd=tmp_path)
-    assert r.returncode == 0, r.stderr[-3000:]
-    assert (tmp_path/'out/adapter_model.safetensors').exists() and r.stderr.count('step 3 of 3') == 1
-    assert len(losses(json.loads((tmp_path/'out/train_log.json').read_text()))) == 3
+def process(*args, cwd, start=('-m', 'iepile_nb.train'), ok=0, **kw):
+    "Run a command as a process of its own; gives what it wrote to stderr."
+    cmd = [sys.executable, *start, *[str(x) for a in args for x in str(a).split()], *[str(x) for k, v in kw.items() for x in (f'--{k}', v)]]
+    r = subprocess.run(cmd, capture_output=True, text=True, env=ENV, cwd=cwd, timeout=600)
+    assert r.returncode == ok, r.stderr[-3000:]
+    return r.stderr
+
+EVEN = dict(template='alpaca', max_steps=6, logging_steps=1, lora_dropout=0, learning_rate=1e-2, save_strategy='steps', save_steps=3, lr_scheduler_type='cosine')
+
+def test_two_processes_learn_as_one(run, llama_dir, train_file, tmp_path):
+    "And a checkpoint of one goes on in two. Two processes on the CPU, as --nproc starts them; 18 rows do not fill the last batch."
+    import shutil
+    files = dict(model_name_or_path=llama_dir, train_file=train_file)
+    one = losses(run(**EVEN, limit=18, per_device_train_batch_size=4, do_eval=True, valid_file=train_file, output_dir=str(tmp_path/'one')))
+    shutil.copytree(tmp_path/'one/checkpoint-3', tmp_path/'half/checkpoint-3')
+    card = json.loads((tmp_path/'one/iepile_train.json').read_text())
+    (tmp_path/'half/iepile_train.json').write_text(json.dumps({**card, 'finished': False}))
+    for name in ('two', 'half'):
+        err = process('--nproc 2 --limit 18 --per_device_train_batch_size 2 --do_eval', cwd=tmp_path, **files, **EVEN, valid_file=train_file, output_dir=tmp_path/name)
+        assert (tmp_path/name/'adapter_model.safetensors').exists() and err.count('step 6 of 6') == 1
+        two = losses(json.loads((tmp_path/name/'train_log.json').read_text()))
+        assert two.keys() == one.keys() and all(abs(one[s] - two[s]) < 1e-4 for s in one), (one, two)
+    assert 'checkpoint-3' in err
+
+def test_another_number_of_processes_than_asked_for(run, monkeypatch):
+    with pytest.raises(UserError, match='2 processes were asked for, but this run has 1; start with `iepile_train --nproc 2`'): run(nproc=2)
+    assert not run.out.exists()
+
+@pytest.mark.long
+def test_torchrun(llama_dir, train_file, tmp_path):
+    line = '-m torch.distributed.run --nproc_per_node 2 --master_port 29517 -m iepile_nb.train'.split()
+    process(model_name_or_path=llama_dir, train_file=train_file, output_dir=tmp_path/'out', template='alpaca', max_steps=3, cwd=tmp_path, start=line)
+    assert (tmp_path/'out/adapter_model.safetensors').exists()
+    err = process('--processes 3', model_name_or_path=llama_dir, train_file=train_file, output_dir=tmp_path/'x', cwd=tmp_path, start=line, ok=1)
+    assert '3 processes were asked for, but this run has 2' in err
+
+@pytest.mark.long
+def test_killed_at_ten_moments(run, llama_dir, train_file, tmp_path):
+    "Killed without warning again and again, the same command comes to the same losses. Dropout and a scheduler are on."
+    kw = dict(template='alpaca', max_steps=60, logging_steps=3, save_strategy='steps', save_steps=5, learning_rate=3e-3, lora_dropout=.2, lr_scheduler_type='cosine',
+              per_device_train_batch_size=4)
+    straight = losses(run(**kw, output_dir=str(tmp_path/'straight')))
+    draw, kills = random.Random(7), 0
+    cmd = [sys.executable, '-m', 'iepile_nb.train', '--model_name_or_path', llama_dir, '--train_file', train_file, '--output_dir', tmp_path/'out',
+           *[x for k, v in kw.items() for x in (f'--{k}', v)]]
+    while kills < 10:
+        p = subprocess.Popen(list(map(str, cmd)), env=ENV, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+        for line in p.stderr: # the moment counts from where training starts; imports take longest
+            if 'batches are made by' in line: break
+        time.sleep(draw.uniform(0, 2.))
+        if p.poll() is None: kills += 1
+        p.kill()
+        p.wait()
+        for c in (tmp_path/'out').glob('checkpoint-*'): assert json.loads((c/'trainer_state.json').read_text()) and (c/'prompt.json').exists()
+        if (tmp_path/'out/train_log.json').exists(): break
+    subprocess.run(list(map(str, cmd)), env=ENV, cwd=tmp_path, check=True, capture_output=True)
+    resumed = losses(json.loads((tmp_path/'out/train_log.json').read_text()))
+    assert kills >= 3 and resumed.keys() == straight.keys() and all(abs(resumed[s] - straight[s]) < 1e-4 for s in straight)
+
+@pytest.mark.parametrize('sign', [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.long
+def test_a_signal_ends_a_process_in_good_order(sign, llama_dir, train_file, tmp_path):
+    cmd = [sys.executable, '-m', 'iepile_nb.train', '--model_name_or_path', llama_dir, '--train_file', train_file, '--output_dir', tmp_path/'out',
+           '--template', 'alpaca', '--max_steps', '5000']
+    p = subprocess.Popen(list(map(str, cmd)), env=ENV, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    for line in p.stderr:
+        if 'batches are made by' in line: break
+    time.sleep(4)
+    p.send_signal(sign)
+    assert p.wait(60) == 130 and 'the same command goes on from there' in p.stderr.read()
+    assert len(list((tmp_path/'out').glob('checkpoint-*'))) == 1 and not (tmp_path/'out/.saving').exists()
+
+
+# The original's documented lines
+
+DATA = '--train_file train.json --valid_file train.json --preprocessing_num_workers 16'
+SCRIPT = ('--do_train --do_eval --overwrite_output_dir --stage sft --model_name llama --per_device_train_batch_size 2 --per_device_eval_batch_size 2 '
+          '--gradient_accumulation_steps 4 --num_train_epochs 10 --learning_rate 5e-5 --max_grad_norm 0.5 --optim adamw_torch --max_source_length 400 '
+          '--cutoff_len 700 --max_target_length 300 --evaluation_strategy epoch --save_strategy epoch --save_total_limit 10 --bf16')
+
+def documented(more, tmp_path, ok=0):
+    "A line of the original's README on a small model; few rows, so that ten epochs are short."
+    return process(SCRIPT, DATA, '--limit 4', more, cwd=tmp_path, ok=ok)
+
+@pytest.fixture
+def place(llama_dir, train_file, tmp_path):
+    (tmp_path/'models').symlink_to(llama_dir.parent)
+    return tmp_path
+
+def adapter(folder):
+    c = json.loads((folder/'adapter_config.json').read_text())
+    return c['r'], c['lora_alpha'], c['lora_dropout']
+
+def test_lora_as_documented_3_3_and_continued_4_2(place):
+    documented('--model_name_or_path models/llama --template llama2 --output_dir lora/one --lora_r 16 --lora_alpha 32 --lora_dropout 0.05', place)
+    assert adapter(place/'lora/one') == (16, 32, .05) and len(list((place/'lora/one').glob('checkpoint-*'))) == 10
+    documented('--model_name_or_path models/llama --checkpoint_dir lora/one --template llama2 --output_dir lora/two --lora_r 16 --lora_alpha 32 --lora_dropout 0.05', place)
+    assert adapter(place/'lora/two') == (16, 32, .05)
+    err = documented('--model_name_or_path models/llama --checkpoint_dir lora/one --template llama2 --output_dir lora/three --lora_r 64 --lora_alpha 64', place, ok=1)
+    assert 'error: --lora_r 64, but the adapter' in err and 'Traceback' not in err
+
+@pytest.mark.long
+def test_oneke_as_documented_4_3(place):
+    oneke = '--model_name_or_path models/llama --template llama2_zh'
+    documented(f'{oneke} --output_dir lora/lora --lora_r 64 --lora_alpha 64 --lora_dropout 0.05', place)
+    assert adapter(place/'lora/lora') == (64, 64, .05)
+    documented(f'{oneke} --output_dir lora/full --finetuning_type full', place)
+    assert not (place/'lora/full/adapter_config.json').exists() and (place/'lora/full/model.safetensors').exists()
+    documented(f'{oneke} --output_dir lora/plain', place) # the README's line for full training lacks --finetuning_type
+    assert adapter(place/'lora/plain') == (8, 16, .1)
+
+def test_deepspeed_as_in_the_scripts(place):
+    err = documented('--model_name_or_path models/llama --template llama2 --output_dir lora/x --deepspeed configs/ds_config_bf16.json', place, ok=1)
+    assert 'error: --deepspeed is not supported' in err and 'FSDP2' in err and 'Traceback' not in err
