@@ -5,14 +5,19 @@
 # %% auto #0
 __all__ = ['ANY', 'MODES', 'MODEL_FLAGS', 'PREDICT_FLAGS', 'Slots', 'takes_slots', 'sight', 'same_start', 'Batch', 'ObjectEnd',
            'end_ids', 'Free', 'decoding', 'decode', 'choose', 'pieces_of', 'grammar', 'compiled', 'Guided', 'in_string',
-           'allowed', 'Asked', 'ask_row', 'ask_rows', 'plan', 'Answer', 'failed', 'Decoder', 'predict', 'answer_rows',
-           'generate', 'Extraction', 'guess_language', 'as_questions', 'Extractor', 'extract', 'boolean',
-           'model_arguments', 'load_arguments', 'flags', 'main']
+           'allowed', 'Asked', 'ask_row', 'ask_rows', 'plan', 'Answer', 'failed', 'Decoder', 'confidence', 'predict',
+           'answer_rows', 'generate', 'read_answer', 'weights_id', 'Journal', 'Extraction', 'guess_language',
+           'as_questions', 'Extractions', 'graph', 'draw', 'Extractor', 'boolean', 'model_arguments', 'load_arguments',
+           'flags', 'read_labels', 'parity', 'main']
 
-# %% ../nbs/07_infer.ipynb #b7e75efe
-import argparse, json, re
+# %% ../nbs/07_infer.ipynb #379a1781
+import argparse, csv, hashlib, io, json, os, re
+from bisect import bisect_right
 from collections import Counter
 from functools import lru_cache, partial
+from html import escape
+from itertools import accumulate, chain
+from pathlib import Path
 from typing import Iterable, Iterator, NamedTuple
 
 from fastcore.basics import patch
@@ -175,11 +180,12 @@ class Free:
     matcher, done, forced = None, False, 0
     def __init__(self, tokenizer, ends: list[int], max_new_tokens: int):
         self.tokenizer, self.ends, self.room = tokenizer, ends, max_new_tokens
-        self.tokens, self.end, self.piece = [], ObjectEnd(), _pieces(tokenizer)
+        self.tokens, self.scores, self.end, self.piece = [], [], ObjectEnd(), _pieces(tokenizer)
 
-    def take(self, token: int) -> list[int]:
-        "Add a token to the answer; what the model reads next."
+    def take(self, token: int, score: float | None = None) -> list[int]:
+        "Add a token, with its log-probability, to the answer; what the model reads next."
         self.tokens.append(token)
+        self.scores.append(score)
         self.done = token in self.ends or self.end.feed(self.piece(token)) or len(self.tokens) >= self.room
         return [token]
 
@@ -193,24 +199,25 @@ def decoding(
     writers: list,            # one for each prompt, `Free` or `Guided`
     size: int = 64,           # rows at a time
     names: list[str] = (),    # of the prompts' beginnings; equal ones are read once
+    weigh: bool = False,      # keep the log-probability of each chosen token?
 ) -> Iterator[None]:          # after each step
     "Let writers write their answers, together."
     todo = [(n, p + w.tokens, w) for n, p, w in zip(names or [''] * len(prompts), prompts, writers) if not w.done]
     if len(todo) > 1 and not takes_slots(model):
-        for p, w in zip(prompts, writers): yield from decoding(model, [p], [w])
+        for p, w in zip(prompts, writers): yield from decoding(model, [p], [w], weigh=weigh)
     elif todo:
-        rows = _Rows(model, todo, size)
+        rows = _Rows(model, todo, size, weigh)
         while rows.step(): yield
 
-def decode(model, prompts, writers, size=64, names=()):
+def decode(model, prompts, writers, size=64, names=(), weigh=False):
     "Let writers write their answers, together."
-    for _ in decoding(model, prompts, writers, size, names): pass
+    for _ in decoding(model, prompts, writers, size, names, weigh): pass
 
 # %% ../nbs/07_infer.ipynb #7482ff51
 class _Rows:
     "The rows of a batch with their writers, and the prompts that wait."
-    def __init__(self, model, todo, size):
-        size = min(size, len(todo))
+    def __init__(self, model, todo, size, weigh):
+        size, self.weigh = min(size, len(todo)), weigh
         self.batch, self.todo = Batch(model, size), todo
         self.writers, self.new = [None] * size, [[]] * size
 
@@ -240,17 +247,20 @@ class _Rows:
 
     def _take(self, scores, places):
         writers = [self.writers[i] for i in places]
-        for i, w, t in zip(places, writers, choose(scores, writers)): self.new[i] = [] if w.done else w.take(t)
+        for i, w, (t, score) in zip(places, writers, choose(scores, writers, self.weigh)): self.new[i] = [] if w.done else w.take(t, score)
 
 # %% ../nbs/07_infer.ipynb #b071ec98
 def choose(
     scores,         # of the next token, [rows, vocabulary]
     writers: list,
-) -> list[int]:     # a token for each row
+    weigh: bool = False, # how probable was it to the model, by itself?
+) -> list[tuple]:   # for each row a token, and its log-probability
     "The most probable token of those that each writer allows."
+    sure = scores.log_softmax(-1) if weigh else None
     guided = [(w.matcher, i) for i, w in enumerate(writers) if w.matcher and not w.done]
     if guided: scores = allowed(scores, guided)
-    return scores.argmax(-1).tolist()
+    best = scores.argmax(-1)
+    return list(zip(best.tolist(), sure.gather(1, best[:, None])[:, 0].tolist() if weigh else [None] * len(best)))
 
 # %% ../nbs/07_infer.ipynb #7e5d70a4
 @lru_cache(maxsize=4096)
@@ -314,7 +324,7 @@ class Guided:
     "An answer that keeps to a grammar."
     def __init__(self, tokenizer, matcher, max_new_tokens: int):
         self.ll, self.matcher, self.room = _guide(tokenizer)[0], matcher, max_new_tokens
-        self.tokens, self.forced, self.done = [], 0, False
+        self.tokens, self.scores, self.forced, self.done = [], [], 0, False
         self._force()
 
     def _force(self):
@@ -323,17 +333,18 @@ class Guided:
         if self.matcher.validate_tokens(new) < len(new): new = self._spelled() # a label may look like a control token, but is text
         self.matcher.consume_tokens(new)
         self.done = self.matcher.is_stopped()
-        self.tokens, self.forced = self.tokens + new, self.forced + len(new)
+        self.tokens, self.scores, self.forced = self.tokens + new, self.scores + [None] * len(new), self.forced + len(new)
         return new
 
     def _spelled(self):
         "What must come now, in ordinary tokens."
         return self.ll.greedy_tokenize(self.matcher.compute_ff_bytes().decode('utf-8', 'ignore'))
 
-    def take(self, token: int) -> list[int]:
+    def take(self, token: int, score: float | None = None) -> list[int]:
         "Add a token to the answer, and those that must follow; what the model reads next."
         self.matcher.consume_token(token)
         self.tokens.append(token)
+        self.scores.append(score)
         new = [token, *self._force()]
         if not self.done and len(self.tokens) - self.forced >= self.room: self.close()
         return new
@@ -369,7 +380,7 @@ def close(self: Guided):
         self.matcher.rollback(1)
         n -= 1
     self.forced += n + len(ending) - len(self.tokens)
-    self.tokens, self.done = self.tokens[:n] + ending, True
+    self.tokens, self.scores, self.done = self.tokens[:n] + ending, self.scores[:n] + [None] * len(ending), True
 
 @patch
 def _ending(self: Guided, text):
@@ -466,6 +477,7 @@ class Answer(NamedTuple):
     tokens: int = 0   # all of them
     forced: int = 0   # those that the model did not choose
     again: bool = False # was it decoded twice, since the free answer failed?
+    sure: dict = {}   # strings of the answer with their confidence, where that was asked for
 
 def failed(a: Asked, answer: str) -> bool:
     "Is an answer anything but plain JSON with the asked keys and shapes?"
@@ -478,11 +490,11 @@ def failed(a: Asked, answer: str) -> bool:
 # %% ../nbs/07_infer.ipynb #5679463e
 class Decoder:
     "How rows are answered: a model with its tokenizer, what ends an answer, and what an answer may be."
-    def __init__(self, model, tokenizer, ends: list[int], constrain: str = 'span', max_new_tokens: int = 256, batch_size: int = 64):
+    def __init__(self, model, tokenizer, ends: list[int], constrain: str = 'span', max_new_tokens: int = 256, batch_size: int = 64, weigh: bool = False):
         if constrain not in MODES: raise UserError(f"--constrain {constrain}: there are {', '.join(MODES)}")
-        if constrain != 'free': _guide(tokenizer)
+        if constrain != 'free' or weigh: _guide(tokenizer)
         self.model, self.tokenizer, self.ends = model, tokenizer, set(ends)
-        self.constrain, self.max_new_tokens, self.batch_size = constrain, max_new_tokens, batch_size
+        self.constrain, self.max_new_tokens, self.batch_size, self.weigh = constrain, max_new_tokens, batch_size, weigh
 
     def writer(self, a: Asked, mode: str):
         "A writer for the answer to one row."
@@ -493,11 +505,31 @@ class Decoder:
     def together(self, asked: list[Asked]) -> list[Answer]:
         "Answers to the rows of a portion."
         writers = [self.writer(a, self.constrain) for a in asked]
-        decode(self.model, [a.prompt for a in asked], writers, self.batch_size, [a.start for a in asked])
+        self.decode(asked, writers)
         wrong = [i for i, a in enumerate(asked) if self.constrain == 'failed' and failed(a, writers[i].text)]
         for i in wrong: writers[i] = self.writer(asked[i], 'span')
-        decode(self.model, [asked[i].prompt for i in wrong], [writers[i] for i in wrong], self.batch_size, [asked[i].start for i in wrong])
-        return [Answer(w.text, len(w.tokens), w.forced, i in wrong) for i, w in enumerate(writers)]
+        self.decode([asked[i] for i in wrong], [writers[i] for i in wrong])
+        sure = [confidence(self.tokenizer, w, a.task) if self.weigh and a.task else {} for w, a in zip(writers, asked)]
+        return [Answer(w.text, len(w.tokens), w.forced, i in wrong, s) for i, (w, s) in enumerate(zip(writers, sure))]
+
+    def decode(self, asked, writers):
+        decode(self.model, [a.prompt for a in asked], writers, self.batch_size, [a.start for a in asked], self.weigh)
+
+# %% ../nbs/07_infer.ipynb #b0417189
+def confidence(tokenizer, writer, task: Task) -> dict[str, float]: # value: probability per token, the higher where it stands twice
+    "How sure a model is of the values of its answer; tokens that were not its choice do not count."
+    import math
+    pieces = [_guide(tokenizer)[0].decode_bytes([t]) for t in writer.tokens]
+    ends = list(accumulate(map(len, pieces)))
+    sure, text = {}, b''.join(pieces)
+    for m in re.finditer(rb'"((?:[^"\\]|\\.)*)"', text, re.S):
+        first, last = bisect_right(ends, m.start(1)), bisect_right(ends, m.end(1))
+        scores = [s for s in writer.scores[first:last + 1] if s is not None]
+        try: value = json.loads(m[0])
+        except ValueError: continue
+        if scores: sure[value] = max(sure.get(value, 0), math.exp(sum(scores) / len(scores)))
+    values = {s for item in task.parse(read_answer(writer.text)[0] or {}) for _, s in task.mentions(item)}
+    return {s: p for s, p in sure.items() if s in values}
 
 # %% ../nbs/07_infer.ipynb #83a3db0c
 def _no_memory(e):
@@ -564,25 +596,101 @@ def generate(
     decoder = Decoder(model, tokenizer, ends or [tokenizer.eos_token_id], 'free', max_new_tokens, batch_size)
     return [a.text for a in answer_rows(decoder, [Asked(p) for p in prompts])]
 
+# %% ../nbs/07_infer.ipynb #84536b63
+def read_answer(
+    answer: str,
+) -> tuple[dict | None, str]: # the object or None; what was mended or why it failed, '' for plain JSON
+    "Read an answer in spite of what is wrong with it, if that is possible. Never raises."
+    found, note = parse_answer(answer)
+    if found is not None or note not in ('cut off', 'broken JSON'): return found, note
+    from json_repair import repair_json
+    try: obj = repair_json(answer[answer.find('{'):], return_objects=True)
+    except Exception: obj = None
+    return (obj, note) if isinstance(obj, dict) and obj else (None, note)
+
+# %% ../nbs/07_infer.ipynb #03b52d1a
+def weights_id(model) -> str:
+    "A fingerprint of the weights with their adapters: some values of each tensor."
+    digest = hashlib.sha256()
+    for name, p in model.named_parameters():
+        flat = p.data.reshape(-1)
+        digest.update(name.encode() + flat[::max(1, flat.numel() // 64)][:64].float().cpu().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+# %% ../nbs/07_infer.ipynb #44b85bce
+class Journal:
+    "Answers that are safe on disk, portion by portion. Raises `UserError` if it was begun with something else."
+    def __init__(
+        self,
+        path: str | Path,
+        about: dict,              # {what the answers depend on: its value}
+        overwrite: bool = False,  # begin afresh?
+    ):
+        self.path, self.done = Path(path), {}
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        if overwrite: self.path.unlink(missing_ok=True)
+        good = self._read(about) if self.path.exists() else 0
+        self.file = open(self.path, 'ab')
+        self.file.truncate(good)
+        if not good: self._write(about)
+
+    def _read(self, about):
+        "Take what is there; the number of bytes up to a line that was being written."
+        good = 0
+        for line in self.path.read_bytes().splitlines(keepends=True):
+            if not line.endswith(b'\n'): break
+            entry = json.loads(line)
+            if not good: self._compare(entry, about)
+            else: self.done[entry['portion']] = [Answer(*a) for a in entry['answers']]
+            good += len(line)
+        return good
+
+    def _write(self, entry):
+        self.file.write(json.dumps(entry, ensure_ascii=False).encode() + b'\n')
+        self.file.flush()
+        os.fsync(self.file.fileno())
+
+    def add(self, portion: int, answers: list[Answer]): self._write({'portion': portion, 'answers': answers})
+
+# %% ../nbs/07_infer.ipynb #c5ee9cbd
+@patch
+def _compare(self: Journal, old, new):
+    "Was this begun with the same?"
+    other = [k for k in new if old.get(k) != new[k]]
+    if other: raise located(self.path, msg=f"this prediction was begun with another {', another '.join(other)}; "
+                                           'go on with the same, or start afresh with --overwrite')
+
+@patch
+def remove(self: Journal):
+    "The output is complete."
+    self.file.close()
+    self.path.unlink()
+
 # %% ../nbs/07_infer.ipynb #57bb2555
 class Extraction(dict):
     "What was found in a text: {label: answer}, with the places in the text."
     def __init__(self, task: Task, text: str):
-        self.task, self.text, self.problems = task, text, []
+        self.task, self.text, self.problems, self.confidence = task, text, [], {}
 
-    def add(self, answer: str):
-        "Merge the answer to one batch of labels; what cannot be read is kept in `problems`."
-        found, note = parse_answer(answer)
-        if found is None: self.problems.append(f'{note}: {answer[:200]}')
+    def add(self, answer: str, sure: dict = {}):
+        "Merge the answer to one batch of labels; what was mended or cannot be read is told in `problems`."
+        found, note = read_answer(answer)
+        if note: self.problems.append(f'{note}: {answer[:200]}')
         for k, v in (found or {}).items():
             self[k] = self[k] + v if isinstance(v, list) and isinstance(self.get(k), list) else v
+        self.confidence |= sure
+
+    @property
+    def items_found(self) -> list[tuple]:
+        "What the answer says, item by item, label first; see `Task.parse`."
+        return list(self.task.parse(self))
 
     @property
     def spans(self) -> list[Span]:
-        "The strings of the answer with their places in the text, as offsets in code points."
-        return find_spans(self.task, self, self.text)
+        "All places of the answer's strings in the text, as offsets in code points."
+        return find_spans(self.task, self, self.text, every=True)
 
-    def _repr_html_(self): return highlight(self.text, self.spans)
+    def _repr_html_(self): return highlight(self.text, self.spans, list(self))
 
 # %% ../nbs/07_infer.ipynb #a4ddd8c6
 def guess_language(text: str) -> str: # zh or en
@@ -603,43 +711,196 @@ def as_questions(
     record = {'text': '', 'event': [{'event_type': l} for l in schema.labels]}
     return task.questions(record, task.gold(record, schema), schema, AskAll())
 
+# %% ../nbs/07_infer.ipynb #ce29cd94
+class Extractions(list):
+    "The extractions of several texts."
+    def to_jsonl(self, path: str | Path) -> int:
+        "Write a line for each text: text, task, answer and spans."
+        return write_jsonl(path, ({'text': e.text, 'task': e.task.name, 'answer': dict(e),
+                                   'spans': [s._asdict() for s in e.spans]} for e in self))
+
+    def to_csv(self, path: str | Path):
+        "Write a line for each item, in UTF-8 with the mark by which spreadsheets know it."
+        table = io.StringIO(newline='')
+        out = csv.writer(table)
+        out.writerow(['text', *(self[0].task.columns if self else ())])
+        for e in self:
+            for item in e.items_found: out.writerows(map(_plain, (e.text, *cells)) for cells in e.task.cells(item))
+        with atomic_write(path) as f: f.write(table.getvalue().encode('utf-8-sig'))
+
+    def triples(self) -> list[tuple[str, str, str]]:
+        "(subject, relation, object) of all texts, without repeats; `UserError` for a task that finds none."
+        return unique(t for e in self for item in e.items_found for t in e.task.triples(item))
+
+    def graph(self): return graph(self.triples())
+
+def _plain(s):
+    "A cell that no spreadsheet takes for a formula."
+    return "'" + s if s[:1] in ('=', '+', '-', '@', '\t', '\r') else s
+
+@patch
+def to_jsonl(self: Extraction, path: str | Path): return Extractions([self]).to_jsonl(path)
+@patch
+def to_csv(self: Extraction, path: str | Path): return Extractions([self]).to_csv(path)
+@patch
+def triples(self: Extraction): return Extractions([self]).triples()
+@patch
+def graph(self: Extraction): return Extractions([self]).graph()
+
+# %% ../nbs/07_infer.ipynb #bcbb6539
+@lru_cache
+def _graph_class():
+    import networkx
+    class Graph(networkx.MultiDiGraph):
+        "A graph of triples that draws itself."
+        def _repr_html_(self): return draw(self)
+    return Graph
+
+def graph(triples: Iterable[tuple[str, str, str]]):
+    "A directed NetworkX graph: an edge from subject to object for each triple, named by its key."
+    g = _graph_class()()
+    for s, relation, o in triples: g.add_edge(s, o, relation)
+    return g
+
+# %% ../nbs/07_infer.ipynb #6dedb132
+def _width(s): return 8 * sum(2 if ord(c) > 0x2e80 else 1 for c in s) + 16
+
+def _layout(g):
+    "Where the nodes stand, and the size of the picture."
+    import networkx
+    at = networkx.spring_layout(g, seed=3, k=2 / max(1, len(g)) ** .5)
+    w, h = 320 + 120 * len(g) ** .5, 140 + 70 * len(g) ** .5
+    return {n: (w * (.5 + .38 * x), h * (.5 + .4 * y)) for n, (x, y) in at.items()}, w, h
+
+def _edge(a, b, names, wide):
+    "An arrow that ends at the box of its object, with its names."
+    (x, y), (u, v) = a, b
+    dx, dy = u - x, v - y
+    part = min(wide / 2 / max(abs(dx), .1), 15 / max(abs(dy), .1), .5)
+    line = f'<line x1="{x:.0f}" y1="{y:.0f}" x2="{u - dx * part:.0f}" y2="{v - dy * part:.0f}" stroke="currentColor" opacity=".5" marker-end="url(#arrow)"/>'
+    return line + f'<text x="{(x + u) / 2:.0f}" y="{(y + v) / 2 - 4:.0f}" font-size="11" fill="currentColor" opacity=".8">{escape(" · ".join(names))}</text>'
+
+def _box(at, name):
+    x, y, w = *at, _width(name)
+    return (f'<rect x="{x - w / 2:.0f}" y="{y - 13:.0f}" width="{w}" height="26" rx="8" fill="hsl(210 85% 60% / .3)" stroke="hsl(210 70% 50%)"/>'
+            f'<text x="{x:.0f}" y="{y + 4:.0f}" fill="currentColor">{escape(name)}</text>')
+
+# %% ../nbs/07_infer.ipynb #3ffdb471
+def draw(g) -> str: # SVG without scripts; names are escaped
+    "A drawing of a graph: boxes for things, arrows for what relates them."
+    if not len(g): return '<i>nothing to draw</i>'
+    at, w, h = _layout(g)
+    joined = {}
+    for s, o, relation in g.edges(keys=True): joined.setdefault((s, o), []).append(relation)
+    lines = ''.join(_edge(at[s], at[o], names, _width(o)) for (s, o), names in joined.items())
+    arrow = '<marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="9" markerHeight="9" orient="auto"><path d="M0 0L8 4L0 8z" fill="currentColor"/></marker>'
+    return (f'<svg viewBox="0 0 {w:.0f} {h:.0f}" style="max-width:{w:.0f}px;width:100%" font-family="sans-serif" font-size="13" '
+            f'text-anchor="middle"><defs>{arrow}</defs>{lines}{"".join(_box(p, n) for n, p in at.items())}</svg>')
+
 # %% ../nbs/07_infer.ipynb #43488e59
 class Extractor:
     "A model that is ready to be asked about texts."
     def __init__(
         self,
-        model: str = 'tiny',         # tiny, a folder, or a name on the hub
-        adapter: str | None = None,  # adapter folders, with commas between them
-        bits: int = 16,              # 16, 8 or 4
-        template: str = 'auto',      # a name in `TEMPLATES`, or auto
-        batch_size: int = 64,
-        **kw,                        # for `load_model` (dtype, trust_remote_code, ...)
+        model: str | tuple = 'tiny',      # tiny, a folder, a name on the hub, or (model, tokenizer)
+        adapter: str | dict | None = None,# adapter folders, with commas between them; or {name: folder}
+        bits: int = 16,                   # 16, 8 or 4
+        template: str = 'auto',           # a name in `TEMPLATES`, or auto
+        batch_size: int = 64,             # rows decoded together
+        constrain: str = 'span',          # span, schema, free or failed
+        cutoff_len: int = 1024,           # tokens a prompt may have
+        **kw,                             # for `load_model` (dtype, trust_remote_code, ...)
     ):
         from iepile_nb.model import load_model
-        self.model, self.tokenizer = load_model(model, adapter, bits, **kw)
-        self.template, self.batch_size = template, batch_size
+        named = adapter if isinstance(adapter, dict) else {}
+        loaded = model if isinstance(model, tuple) else load_model(model, None if named else adapter, bits, **kw)
+        self.model, self.tokenizer = loaded
+        self.template, self.batch_size, self.constrain, self.cutoff_len = template, batch_size, constrain, cutoff_len
+        for name, folder in named.items(): self.load(name, folder)
+
+    def decoder(self, max_new_tokens: int, weigh: bool = False) -> Decoder:
+        "How texts are answered."
+        ends = end_ids(self.model, self.tokenizer, get_template(self.template, self.tokenizer))
+        return Decoder(self.model, self.tokenizer, ends, self.constrain, max_new_tokens, self.batch_size, weigh)
+
+# %% ../nbs/07_infer.ipynb #ef99bb51
+@patch
+def load(self: Extractor, name: str, folder: str | Path):
+    "Put one more adapter on the base, under a name, and use it."
+    from iepile_nb.model import check_adapter
+    from peft import PeftModel
+    check_adapter(folder)
+    if hasattr(self.model, 'load_adapter') and isinstance(self.model, PeftModel): self.model.load_adapter(folder, name)
+    else: self.model = PeftModel.from_pretrained(self.model, folder, name)
+    self.use(name)
+
+@patch
+def use(self: Extractor, name: str | None):
+    "Answer with the adapter of that name, or with the base alone (None)."
+    names = list(getattr(self.model, 'peft_config', ()))
+    if name is not None and name not in names: raise UserError(f"no adapter '{name}'; there are {', '.join(names) or 'none'}")
+    if name is not None: self.model.set_adapter(name)
+    if names: self.model.base_model.enable_adapter_layers() if name is not None else self.model.base_model.disable_adapter_layers()
+    self.model.eval()
+
+# %% ../nbs/07_infer.ipynb #9f7002d2
+@patch
+def _ask(self: Extractor, text, schema, task, language, split_num):
+    "An empty extraction for each text, and the rows to be asked about them: (extraction, questions, row)."
+    task = get_task(task)
+    batches = task.batches(as_questions(task, schema), split_num or task.split_num)
+    found = Extractions(Extraction(task, t) for t in ([text] if isinstance(text, str) else text))
+    rows = [(e, b, {'task': task.name, 'instruction': instruction(task, language or guess_language(e.text), b, e.text)})
+            for e in found for b in batches]
+    return found, rows
+
+def _sure(e, questions, answer, threshold):
+    "An answer without the values whose confidence is below a threshold."
+    task, items = e.task, list(e.task.parse(read_answer(answer.text)[0] or {}))
+    kept = [k for i in items if (k := task.trusted(i, lambda s: answer.sure.get(s, 1) >= threshold))]
+    values = {task.answer_key(q): task.value(q, [i[1:] for i in kept if i[0] == task.answer_key(q)], e.text) for q in questions}
+    return encode(values)
 
 # %% ../nbs/07_infer.ipynb #37617a71
+@patch
 def extract(
-    self,
+    self: Extractor,
     text: str | list[str],          # one text or several
     schema: Schema | list | dict,   # labels, or {label: [parts]}
     task: str | Task = 'NER',
     language: str | None = None,    # zh or en; None = guessed for each text
     max_new_tokens: int = 256,
-) -> Extraction | list[Extraction]: # one for each text
+    split_num: int | None = None,   # labels asked at a time; None = as the task recommends
+    threshold: float | None = None, # least confidence of a value, from 0 to 1; with 0 it is only measured
+) -> Extraction | Extractions:      # one for each text
     "Ask about a text. Raises `UserError` if the schema has no labels for the task."
-    task = get_task(task)
-    batches = task.batches(as_questions(task, schema), task.split_num)
-    found = [Extraction(task, t) for t in ([text] if isinstance(text, str) else text)]
-    asked = [(e, {'instruction': instruction(task, language or guess_language(e.text), b, e.text)})
-             for e in found for b in batches]
-    rows = predict([r for _, r in asked], self.model, self.tokenizer, self.template,
-                   max_new_tokens=max_new_tokens, batch_size=self.batch_size)
-    for (e, _), r in zip(asked, rows): e.add(r['output'])
+    found, rows = self._ask(text, schema, task, language, split_num)
+    template = get_template(self.template, self.tokenizer)
+    asked = ask_rows([r for *_, r in rows], self.tokenizer, template, self.cutoff_len)
+    for (e, questions, _), a in zip(rows, answer_rows(self.decoder(max_new_tokens, threshold is not None), asked)):
+        e.add(_sure(e, questions, a, threshold) if threshold else a.text, a.sure)
     return found[0] if isinstance(text, str) else found
 
-Extractor.extract = extract
+# %% ../nbs/07_infer.ipynb #562ba4ad
+@patch
+def stream(
+    self: Extractor,
+    text: str,
+    schema: Schema | list | dict,
+    task: str | Task = 'NER',
+    language: str | None = None,
+    max_new_tokens: int = 256,
+    split_num: int | None = None,
+) -> Iterator[Extraction]:      # what is there so far; the last one is complete
+    "Ask about a text and watch the answer being written."
+    _, rows = self._ask(text, schema, task, language, split_num)
+    decoder, last = self.decoder(max_new_tokens), None
+    asked = ask_rows([r for *_, r in rows], self.tokenizer, get_template(self.template, self.tokenizer), self.cutoff_len)
+    writers = [decoder.writer(a, 'span' if self.constrain == 'failed' else self.constrain) for a in asked]
+    for end in chain(decoding(self.model, [a.prompt for a in asked], writers, self.batch_size, [a.start for a in asked]), [True]):
+        e = Extraction(get_task(task), text)
+        for w in writers: e.add(w.text)
+        if end or last is None or dict(e) != dict(last): yield (last := e)
 
 # %% ../nbs/07_infer.ipynb #c21f41a0
 def boolean(s: str) -> bool:
@@ -709,31 +970,106 @@ def flags(
 # %% ../nbs/07_infer.ipynb #2f2c5d4a
 def _parser():
     "The arguments of `iepile_predict`."
-    p = argparse.ArgumentParser(prog='iepile_predict', description='Answer a file of test rows.',
+    p = argparse.ArgumentParser(prog='iepile_predict', description='Answer a file of test rows, or ask about one text.',
         allow_abbrev=False, epilog='example: iepile_predict --model_name_or_path tiny --input_file outputs/NER/test.json '
                '--output_file outputs/NER/predicted.json --limit 20')
-    p.add_argument('--input_file', required=True, help='test rows, one JSON object a line')
-    p.add_argument('--output_file', required=True, help='where the rows go, with their answers as `output`')
+    a, switch = p.add_argument, dict(type=boolean, nargs='?', const=True, default=False)
+    a('--input_file', help='test rows, one JSON object a line')
+    a('--output_file', help='where the rows go, with their answers as `output`')
     model_arguments(p)
-    p.add_argument('--constrain', choices=MODES, default='span', help='span: every value is a piece of the text; schema: only the form '
-                   'is fixed; free: nothing is; failed: span for rows whose free answer is not well-formed (%(default)s)')
-    p.add_argument('--max_new_tokens', type=int, default=256, help='tokens of an answer that the model may choose (%(default)s)')
-    p.add_argument('--batch_size', type=int, default=64, help='rows decoded together; fewer where memory is short (%(default)s)')
-    p.add_argument('--limit', type=int, help='answer only the first N rows')
-    old_flags(p, flags(PREDICT_FLAGS))
+    a('--constrain', choices=MODES, default='span', help='span: every value is a piece of the text; schema: only the form '
+      'is fixed; free: nothing is; failed: span for rows whose free answer is not well-formed (%(default)s)')
+    a('--max_new_tokens', type=int, default=256, help='tokens of an answer that the model may choose (%(default)s)')
+    a('--batch_size', type=int, default=64, help='rows decoded together; fewer where memory is short (%(default)s)')
+    a('--confidence', **switch, help='write how sure the model is of each string, as `confidence`')
+    a('--limit', type=int, help='answer only the first N rows')
+    a('--overwrite', **switch, help='begin afresh where an unfinished prediction was begun with something else')
+    a('--parity', type=int, metavar='N', help='answer N rows in several ways and say how many answers differ; nothing is written')
+    a('--text', help='ask about this text instead of a file')
+    a('--labels', help="of --text: 'person,city', or with parts 'closure: owner, place; opening: owner'")
+    a('--task', default='NER', help=f'of --text: {", ".join(TASKS)} (%(default)s)')
+    a('--language', help='of --text: zh or en; guessed if not given')
+    old_flags(p, [f for f in flags(PREDICT_FLAGS) if f.name not in p._option_string_actions])
     return p
+
+# %% ../nbs/07_infer.ipynb #c52c5b09
+def read_labels(
+    labels: str,      # 'a, b', or 'a: part, part; b: part'
+) -> list | dict:     # as `extract` takes them
+    "Labels as they are typed on a command line."
+    names = lambda s: [x.strip() for x in s.split(',') if x.strip()]
+    if ':' not in labels: return names(labels)
+    return {k.strip(): names(v) for k, _, v in (x.partition(':') for x in labels.split(';') if x.strip())}
+
+# %% ../nbs/07_infer.ipynb #ea302300
+def parity(
+    rows: list[dict],
+    load,                      # a function that loads model and tokenizer in a number format (None = as it is)
+    template,
+    constrain: str = 'span',
+    batch_size: int = 64,
+    **kw,                      # for `predict`
+) -> Iterator[tuple[str, float]]: # what was changed, and the share of answers that differ
+    "How many answers change with batch size, mode and precision."
+    model, tokenizer = load(None)
+    ask = lambda model, **more: [r['output'] for r in predict(rows, model, tokenizer, template, **{**kw, 'constrain': constrain, 'batch_size': batch_size, **more})]
+    first = ask(model)
+    share = lambda other: sum(a != b for a, b in zip(first, other)) / len(first)
+    yield 'batch_size 1', share(ask(model, batch_size=1))
+    for mode in MODES:
+        if mode != constrain: yield mode, share(ask(model, constrain=mode))
+    from iepile_nb.model import fast_dtypes
+    own, names = model.dtype, {'torch.bfloat16': 'bf16', 'torch.float16': 'fp16', 'torch.float32': 'fp32'}
+    del model
+    for d in fast_dtypes():
+        if d != own: yield names[str(d)], share(ask(load(names[str(d)])[0]))
+
+# %% ../nbs/07_infer.ipynb #c9e55453
+def _predict_file(o, rows, model, tokenizer, template):
+    "Answer a file, going on with what was done before."
+    decoder = Decoder(model, tokenizer, end_ids(model, tokenizer, template), o.constrain, o.max_new_tokens, o.batch_size, o.confidence)
+    asked = ask_rows(rows, tokenizer, template, o.cutoff_len)
+    prompts = hashlib.sha256(repr([(a.prompt, a.text) for a in asked]).encode('utf-8', 'surrogatepass')).hexdigest()[:16]
+    options = {f'--{k}': getattr(o, k) for k in ('constrain', 'max_new_tokens', 'batch_size', 'confidence', 'bits')}
+    about = {'model or adapter': weights_id(model), 'input, template or --cutoff_len': prompts, **options}
+    journal = Journal(f'{o.output_file}.journal', about, o.overwrite)
+    if journal.done: log.info('%d rows were answered before', sum(map(len, journal.done.values())))
+    found = answer_rows(decoder, asked, journal)
+    more = lambda a: {'output': a.text, **({'confidence': a.sure} if o.confidence else {})}
+    print(f'{o.output_file}: {write_jsonl(o.output_file, ({**r, **more(a)} for r, a in zip(rows, found)))} rows answered')
+    journal.remove()
+    return found
+
+def _tell(found, constrain):
+    "What the answers of a run were like."
+    tokens, forced = sum(a.tokens for a in found), sum(a.forced for a in found)
+    if forced: log.info('%.0f%% of %d tokens were forced by the grammar', 100 * forced / tokens, tokens)
+    if again := sum(a.again for a in found): log.info('%d free answers failed and were asked again', again)
+    notes = Counter(note for a in found if (note := read_answer(a.text)[1])) if constrain == 'free' else {}
+    if notes: log.info('not plain JSON: %s', ', '.join(f'{n} {note}' for note, n in notes.items()))
 
 # %% ../nbs/07_infer.ipynb #b9a25033
 @command
 def main(argv):
-    "Answer a file of test rows."
+    "Answer a file of test rows, or ask about one text."
     from itertools import islice
-    o = _parser().parse_args(argv)
-    rows = [row for _, row in islice(read_jsonl(o.input_file), o.limit)]
+    p = _parser()
+    o = p.parse_args(argv)
+    if o.text is not None and not o.labels: p.error('--text needs --labels')
+    if o.text is None and not (o.input_file and (o.output_file or o.parity)): p.error('--input_file and --output_file, or --text and --labels, are needed')
+    rows = [row for _, row in islice(read_jsonl(o.input_file), o.limit or o.parity)] if o.text is None else []
+    if o.text is not None: questions = as_questions(get_task(o.task), read_labels(o.labels))
     from iepile_nb.model import load_model
+    if o.parity:
+        load = lambda number: load_model(**{**load_arguments(o), **({'dtype': number} if number else {})})
+        for what, share in parity(rows, load, o.template, o.constrain, o.batch_size, cutoff_len=o.cutoff_len, max_new_tokens=o.max_new_tokens):
+            print(f'{what}: {100 * share:.1f}% of {len(rows)} answers differ')
+        return
     model, tokenizer = load_model(**load_arguments(o))
-    answered = predict(rows, model, tokenizer, o.template, o.cutoff_len, o.max_new_tokens, o.batch_size, o.constrain)
-    print(f'{o.output_file}: {write_jsonl(o.output_file, answered)} rows answered')
+    if o.text is not None:
+        ex = Extractor((model, tokenizer), template=o.template, constrain=o.constrain, cutoff_len=o.cutoff_len)
+        return print(encode(ex.extract(o.text, read_labels(o.labels), o.task, o.language, o.max_new_tokens)))
+    _tell(_predict_file(o, rows, model, tokenizer, get_template(o.template, tokenizer)), o.constrain)
 
 # %% ../nbs/07_infer.ipynb #f033ca39
 if __name__ == '__main__' and not in_notebook(): raise SystemExit(main())

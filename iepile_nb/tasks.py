@@ -246,6 +246,11 @@ def counts(self: Task, item: tuple) -> Iterator[tuple[str, tuple]]:
     if '' not in item[1:]: yield '', item
 
 @patch
+def trusted(self: Task, item: tuple, ok) -> tuple | None:
+    "What is left of an item if only the strings stay that are `ok`."
+    return item if all(ok(s) for _, s in self.mentions(item)) else None
+
+@patch
 def cells(self: Task, item: tuple) -> Iterator[tuple[str, ...]]:
     "An item as lines of a table, see `columns`."
     yield item
@@ -536,6 +541,11 @@ def asked(self: Events, q, found):
 def counts(self: Events, item):
     if item[1] or item[2]: yield 'event', item[:2]
     for role, value in item[2]: yield 'argument', (item[0], role, value)
+
+@patch
+def trusted(self: Events, item, ok):
+    args = tuple(a for a in item[2] if ok(a[1]))
+    return (*item[:2], args) if (ok(item[1]) if item[1] else args) else None
 
 # %% ../nbs/01_tasks.ipynb #08391881
 class EE(Events):

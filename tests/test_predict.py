@@ -1,0 +1,239 @@
+"What surrounds decoding: journals and kills, confidence, adapters, and what an Extraction can be turned into."
+import csv
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+from conftest import ROOT
+from hypothesis import given, settings, strategies as st
+
+from iepile_nb.convert import convert
+from iepile_nb.core import UserError, read_jsonl, write_jsonl
+from iepile_nb.data import read_records, read_schema
+from iepile_nb.infer import *
+from iepile_nb.infer import main
+from iepile_nb.model import add_lora, load_model
+from iepile_nb.prompt import get_template
+from iepile_nb.tasks import TASKS
+
+
+def some_rows(n):
+    schema = read_schema(ROOT/'data/demo/en/NER/schema.json', 'NER')
+    rows = list(convert(read_records(ROOT/'data/demo/en/NER/test.json', 'NER'), schema, 'NER', 'en', 'test', source='s'))
+    return [{**rows[i % len(rows)], 'n': i} for i in range(n)]
+
+
+def command(folder, *more): return ['--input_file', str(folder/'in.json'), '--output_file', str(folder/'out.json'), '--batch_size', '4', *more]
+
+
+def killed(folder, n_rows, kills, seed):
+    "Predict with a kill at random moments, each followed by a restart; the final bytes."
+    write_jsonl(folder/'in.json', some_rows(n_rows))
+    rng, cmd = random.Random(seed), [sys.executable, '-m', 'iepile_nb.infer', *command(folder)]
+    for _ in range(kills):
+        p = subprocess.Popen(cmd, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        lines = lambda: (folder/'out.json.journal').read_bytes().count(b'\n') if (folder/'out.json.journal').exists() else 0
+        start, before = time.time(), max(1, lines())
+        while p.poll() is None and lines() <= before and time.time() - start < 300: time.sleep(.02)
+        time.sleep(rng.random())
+        p.send_signal(signal.SIGKILL)
+        p.wait()
+    r = subprocess.run(cmd, capture_output=True, text=True)
+    assert r.returncode == 0, r.stderr
+    assert sorted(x.name for x in folder.iterdir()) == ['in.json', 'out.json']
+    return (folder/'out.json').read_bytes(), r.stderr
+
+
+def undisturbed(folder, n_rows):
+    folder.mkdir()
+    write_jsonl(folder/'in.json', some_rows(n_rows))
+    assert main(command(folder)) == 0
+    return (folder/'out.json').read_bytes()
+
+
+def test_a_kill_loses_nothing(tmp_path):
+    (tmp_path/'killed').mkdir()
+    out, err = killed(tmp_path/'killed', 64, 1, 0)
+    assert 'rows were answered before' in err
+    assert out == undisturbed(tmp_path/'straight', 64)
+
+
+@pytest.mark.long
+def test_twenty_kills_lose_nothing(tmp_path):
+    (tmp_path/'killed').mkdir()
+    assert killed(tmp_path/'killed', 2000, 20, 1)[0] == undisturbed(tmp_path/'straight', 2000)
+
+
+def broken_off(folder, monkeypatch, *more):
+    "A prediction that is interrupted after its first portion."
+    write_jsonl(folder/'in.json', some_rows(70))
+    add = Journal.add
+    def stop(self, *args):
+        add(self, *args)
+        raise KeyboardInterrupt
+    with monkeypatch.context() as m:
+        m.setattr(Journal, 'add', stop)
+        assert main(command(folder, *more)) == 130
+    assert not (folder/'out.json').exists()
+    return folder/'out.json.journal'
+
+
+@pytest.mark.parametrize('change, said', [(['--max_new_tokens', '9'], '--max_new_tokens'), (['--constrain', 'free'], '--constrain'), (['--limit', '9'], 'input, template'),
+                                          (['--template', 'alpaca'], 'input, template'), (['--checkpoint_dir'], 'model or adapter')])
+def test_what_has_changed_is_not_mixed(change, said, tmp_path, monkeypatch, capsys):
+    journal = broken_off(tmp_path, monkeypatch)
+    if change == ['--checkpoint_dir']:
+        lora = add_lora(load_model('tiny')[0], r=2)
+        with torch.no_grad():
+            for name, p in lora.named_parameters(): p += .01 * ('lora_B' in name)
+        lora.save_pretrained(tmp_path.parent/f'{tmp_path.name}_lora')
+        change = ['--checkpoint_dir', str(tmp_path.parent/f'{tmp_path.name}_lora')]
+    before = journal.read_bytes()
+    assert main(command(tmp_path, *change)) == 1
+    err = capsys.readouterr().err
+    assert 'error: ' in err and f'another {said}' in err and '--overwrite' in err and journal.read_bytes() == before
+    if said == '--max_new_tokens':
+        assert main(command(tmp_path, *change, '--overwrite')) == 0 and not journal.exists()
+
+
+def test_a_line_that_was_being_written(tmp_path, monkeypatch):
+    journal = broken_off(tmp_path, monkeypatch)
+    whole = journal.read_bytes()
+    for cut in (1, 40, whole.rindex(b'{"portion"') - 5):
+        journal.write_bytes(whole[:-cut])
+        about = json.loads(whole.splitlines()[0])
+        assert Journal(journal, about).done == {} and journal.read_bytes() == (whole.splitlines(keepends=True)[0])
+
+
+def test_confidence_in_the_file(tmp_path):
+    write_jsonl(tmp_path/'in.json', some_rows(6))
+    assert main(command(tmp_path, '--confidence')) == 0
+    n = 0
+    for _, r in read_jsonl(tmp_path/'out.json'):
+        values = {s for v in json.loads(r['output']).values() for s in v}
+        n += len(values)
+        assert set(r['confidence']) == values and all(0 < p <= 1 for p in r['confidence'].values())
+    assert n
+
+
+def test_confidence_is_that_of_a_plain_pass():
+    "The same numbers as from one forward pass over prompt and answer."
+    model, tokenizer = load_model('tiny', dtype='fp32')
+    ask = ask_rows(some_rows(1), tokenizer, get_template('auto', tokenizer), 1024)[0]
+    w = Decoder(model, tokenizer, [2], 'span').writer(ask, 'span')
+    decode(model, [ask.prompt], [w], weigh=True)
+    with torch.no_grad(): logits = model(torch.tensor([ask.prompt + w.tokens])).logits[0, len(ask.prompt) - 1:-1].log_softmax(-1)
+    pairs = [(s, logits[i, t].item()) for i, (t, s) in enumerate(zip(w.tokens, w.scores)) if s is not None]
+    assert pairs and all(abs(a - b) < 1e-3 for a, b in pairs)
+
+
+def test_a_threshold_leaves_out_the_unsure(monkeypatch):
+    answers = {'NER': ('{"a": ["Ines", "Oslo"]}', ['a'], {'a': ['Ines']}), 'RE': ('{"r": [{"subject": "Ines", "object": "Oslo"}]}', ['r'], {'r': []}),
+               'EE': ('{"e": [{"trigger": "went", "arguments": {"x": "Ines", "y": ["Oslo", "went"]}}]}', {'e': ['x', 'y']},
+                      {'e': [{'trigger': 'went', 'arguments': {'x': 'Ines', 'y': 'went'}}]}),
+               'KG': ('{"t": {"Ines": {"p": "Oslo", "q": "went"}}}', {'t': ['p', 'q']}, {'t': {'Ines': {'q': 'went'}}})}
+    ex = Extractor('tiny')
+    for task, (said, schema, left) in answers.items():
+        monkeypatch.setattr(Decoder, 'together', lambda self, asked: [Answer(said, sure={'Ines': .9, 'Oslo': .2, 'went': .8})])
+        e = ex.extract('Ines went to Oslo', schema, task, threshold=.5)
+        assert e == left and e.confidence['Oslo'] == .2
+        assert ex.extract('Ines went to Oslo', schema, task, threshold=0) == json.loads(said)
+
+
+# Adapters side by side
+
+def test_adapters_by_name(tmp_path):
+    for name, shift in (('one', .05), ('two', -.05)):
+        lora = add_lora(load_model('tiny')[0], r=2)
+        with torch.no_grad():
+            for n, p in lora.named_parameters(): p += shift * ('lora_B' in n)
+        lora.save_pretrained(tmp_path/name)
+    texts, labels = [json.loads(r['instruction'])['input'] for r in some_rows(4)], ['person', 'ship', 'place']
+    alone = {n: Extractor('tiny', adapter=n and str(tmp_path/n)).extract(texts, labels) for n in ('one', 'two', None)}
+    ex = Extractor('tiny', adapter={n: tmp_path/n for n in ('one', 'two')})
+    for n in ('one', 'two', None, 'one'):
+        ex.use(n)
+        assert ex.extract(texts, labels) == alone[n]
+    assert alone['one'] != alone['two'] != alone[None]
+    with pytest.raises(UserError, match="no adapter 'three'; there are one, two"): ex.use('three')
+
+
+# What it can be turned into
+
+def extraction(task, text, answer):
+    e = Extraction(TASKS[task], text)
+    e.add(json.dumps(answer))
+    return e
+
+def test_every_place_is_found():
+    e = extraction('NER', '😀甲在乙，甲又在丙。US, BUS, US', {'人': ['甲'], 'c': ['US']})
+    assert [(s.start, s.text) for s in e.spans] == [(1, '甲'), (5, '甲'), (10, 'US'), (19, 'US')]
+    assert all(e.text[s.start:s.end] == s.text for s in e.spans)
+
+def test_a_table_for_spreadsheets(tmp_path):
+    es = Extractions([extraction('EE', '=cmd("x"), 甲', {'e': [{'trigger': '甲', 'arguments': {'x': ['-1', 'y\n"z"'], 'w': 'NAN'}}, {'trigger': '+', 'arguments': {}}]}),
+                      extraction('EE', 'nothing', {'e': []})])
+    es.to_csv(tmp_path/'t.csv')
+    data = (tmp_path/'t.csv').read_bytes()
+    assert data.startswith(b'\xef\xbb\xbf')
+    table = list(csv.reader(data.decode('utf-8-sig').splitlines(keepends=True)))
+    assert table == [['text', 'event_type', 'trigger', 'role', 'argument'], ['\'=cmd("x"), 甲', 'e', '甲', 'x', "'-1"], ['\'=cmd("x"), 甲', 'e', '甲', 'x', 'y\n"z"'],
+                     ['\'=cmd("x"), 甲', 'e', "'+", '', '']]
+    assert es.to_jsonl(tmp_path/'t.jsonl') == 2
+    first = next(read_jsonl(tmp_path/'t.jsonl'))[1]
+    assert first['answer'] == es[0] and first['spans'][0] == {'label': 'e', 'start': 11, 'end': 12, 'text': '甲', 'part': 'trigger'}
+
+def test_graphs():
+    from xml.dom.minidom import parseString
+    es = Extractions([extraction('KG', '', {'t': {'<b>': {'p': ['甲', 'x'], 'q': '甲'}}}), extraction('KG', '', {'t': {'x': {'p': 'x'}}})])
+    g = es.graph()
+    assert set(g.edges(keys=True)) == {('<b>', '甲', 'p'), ('<b>', 'x', 'p'), ('<b>', '甲', 'q'), ('x', 'x', 'p')}
+    svg = g._repr_html_()
+    assert '<b>' not in svg and '&lt;b&gt;' in svg and 'p · q' in svg and 'nan' not in svg
+    assert len(parseString(svg).getElementsByTagName('rect')) == 3
+    assert extraction('RE', '', {'r': []}).graph()._repr_html_() == '<i>nothing to draw</i>'
+    with pytest.raises(UserError, match='NER answers hold no triples; those of RE'): extraction('NER', '', {'a': ['x']}).triples()
+
+def test_a_stream_ends_with_the_answer():
+    ex, text = Extractor('tiny'), json.loads(some_rows(1)[0]['instruction'])['input']
+    seen = list(ex.stream(text, ['person', 'ship'], language='en'))
+    assert dict(seen[-1]) == dict(ex.extract(text, ['person', 'ship'], language='en')) and len(seen) > 1 and not seen[-1].problems
+
+
+# Reading free answers
+
+@settings(max_examples=80, deadline=None)
+@given(st.text('{}[]":,\\ ab1\n甲`', max_size=40))
+def test_reading_never_raises(text):
+    found, note = read_answer(text)
+    assert (found is None or isinstance(found, dict)) and (note or found is not None)
+
+def test_what_is_cut_off_is_mended():
+    assert read_answer('{"a": ["x", "y') == ({'a': ['x', 'y']}, 'cut off')
+    assert read_answer('{"a": [{"subject": "x", "object": "y"}, {"subj')[0]['a'][0] == {'subject': 'x', 'object': 'y'}
+    assert read_answer('nothing')[0] is None and read_answer('{' * 50_000)[0] is None
+
+
+# The command
+
+def test_one_text(capsys):
+    assert main(['--text', 'Ines Okafor moved to Lagos.', '--labels', 'person, city']) == 0
+    assert list(json.loads(capsys.readouterr().out)) == ['person', 'city']
+    assert main(['--text', 'x', '--labels', 'closure: owner, place', '--task', 'EE', '--language', 'zh']) == 0
+    assert list(json.loads(capsys.readouterr().out)) == ['closure']
+    assert main(['--text', 'x', '--labels', 'person', '--task', 'KG']) == 1 and 'no labels for KG' in capsys.readouterr().err
+    for wrong in (['--text', 'x'], ['--input_file', 'x'], []):
+        with pytest.raises(SystemExit) as e: main(wrong)
+        assert e.value.code == 2
+
+def test_parity_is_reported(tmp_path, capsys):
+    write_jsonl(tmp_path/'in.json', some_rows(5))
+    assert main(['--input_file', str(tmp_path/'in.json'), '--parity', '3']) == 0
+    out = capsys.readouterr().out
+    assert 'batch_size 1: 0.0% of 3 answers differ' in out and 'free: ' in out and os.listdir(tmp_path) == ['in.json']
