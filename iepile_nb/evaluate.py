@@ -612,17 +612,19 @@ def _groups(scores, sort_by, row):
 # %% ../nbs/08_evaluate.ipynb #ev1b0021
 def by_label(scores: list[TextScore]) -> dict[str, dict]:
     "Scores of each label that is annotated or named, the most frequent first; `n` is how often it is annotated."
-    counts, metrics = add_counts(scores), metrics_of(scores)
-    often = Counter()
-    for (m, label), c in counts.items(): often[label] += c.gold if m == metrics[0] else 0
-    return {l: {'n': n, **_shares(by_metric({k: c for k, c in counts.items() if k[1] == l}, metrics))}
-            for l, n in often.most_common()}
+    counts, res = add_counts(scores), {}
+    for m in metrics_of(scores):
+        for (metric, label), c in counts.items():
+            if metric == m: res.setdefault(label, {'n': c.gold}).update(_shares({m: c}))
+    return dict(sorted(res.items(), key=lambda x: -x[1]['n']))
 
 def macro(scores: list[TextScore]) -> dict: # labels, then the mean F1 by metric
     "The mean over labels of their F1; a label that is neither annotated nor named takes no part."
-    labels = by_label(scores).values()
-    keys = [k for k in next(iter(labels), {}) if k.endswith('f1')]
-    return {'labels': len(labels), **{f'macro_{k}': sum(d[k] for d in labels) / len(labels) for k in keys}}
+    labels, res = by_label(scores), {}
+    for d in labels.values():
+        for k, v in d.items():
+            if k.endswith('f1'): res.setdefault(f'macro_{k}', []).append(v)
+    return {'labels': len(labels), **{k: sum(v) / len(v) for k, v in res.items()}}
 
 # %% ../nbs/08_evaluate.ipynb #7cf1fc76
 def _said_entities(answer) -> dict[str, list[tuple]]: # things by metric, the label first
@@ -1043,7 +1045,7 @@ class Errors(list):
 
 def error_example(e):
     "An error in one line."
-    said = [encode(list(x)) for x in (e.found, e.gold) if x]
+    said = [encode([s for s in x if s]) for x in (e.found, e.gold) if x]
     return f'line {e.line}: ' + (' for '.join(said) if e.found else f'{said[0]} was not found')
 
 # %% ../nbs/08_evaluate.ipynb #ev3a0008

@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['HEAD', 'INK', 'STYLE', 'BLUE', 'f1_rows', 'f1_table', 'plot_f1', 'plot_losses', 'pick_examples', 'show_relations',
-           'example_html', 'figure_svg', 'html_table', 'asset', 'html_report', 'demo_report', 'score_rows', 'bars_svg',
-           'label_bars', 'length_bars', 'errors_html', 'confusion_html', 'browser_data', 'script_json', 'browser_html',
-           'report_sections', 'report']
+           'example_html', 'figure_svg', 'html_table', 'asset', 'html_report', 'score_rows', 'bars_svg', 'label_bars',
+           'length_bars', 'errors_html', 'confusion_html', 'browser_data', 'script_json', 'browser_html',
+           'report_sections', 'report', 'text_html', 'Browser', 'demo_report']
 
 # %% ../nbs/10_report.ipynb #de44197a
 import io, json
@@ -206,40 +206,6 @@ def html_report(
             f'<meta name="viewport" content="width=device-width,initial-scale=1"><style>{STYLE}{asset("report.css")}</style></head>'
             f'<body><h1>{escape(title)}</h1>{body}</body></html>\n')
 
-# %% ../nbs/10_report.ipynb #973d990b
-def _examples_html(examples):
-    "Examples under a heading for each language and task."
-    res, last = '', None
-    for e in examples:
-        if (e['language'], e['task']) != last:
-            last = e['language'], e['task']
-            res += f"<h3>{escape(' '.join(last))}</h3>"
-        res += example_html(e)
-    return res
-
-def _facts(results):
-    "How a run was made, as a table."
-    seconds = {f'seconds for {k}': f'{v:.1f}' for k, v in results.get('seconds', {}).items()}
-    facts = {**results.get('settings', {}), **seconds, **results.get('environment', {})}
-    return html_table(('what', 'value'), [(str(k), str(v)) for k, v in facts.items() if v is not None])
-
-# %% ../nbs/10_report.ipynb #f0dec6b6
-def demo_report(
-    results: dict,    # see the table above
-    path: str | Path, # the HTML file; written whole or not at all
-) -> Path:
-    "Write the page of a run: scores, loss, predictions, and how it was made."
-    scores, log = results['scores'], results.get('losses')
-    sections = [('', f"<p>{escape(results['about'])}</p>" if results.get('about') else ''),
-                ('F1 before and after training', f"<div class=both>{html_table(HEAD, _cells(scores))}"
-                 f"{figure_svg(plot_f1, scores, 'F1 before and after')}</div>")]
-    if log: sections.append(('Loss', figure_svg(plot_losses, log, 'training loss by step')))
-    if results.get('examples'): sections.append(('Predictions', _examples_html(results['examples'])))
-    sections.append(('How it was made', _facts(results)))
-    with atomic_write(path) as f:
-        f.write(html_report(results.get('title', 'Report'), sections).encode('utf-8', 'replace'))
-    return Path(path)
-
 # %% ../nbs/10_report.ipynb #rp1a0004
 def score_rows(result: Result) -> tuple[list[str], list[list[str]]]: # names of the columns; rows
     "The scores of a result as cells; the total with its intervals."
@@ -311,7 +277,7 @@ def confusion_html(errors: Errors, most: int = 16) -> str:
         n, tint = pairs.get((g, f), 0), '63 127 212' if g == f else '214 84 61'
         share = n / max(1, sum(pairs.get((g, x), 0) for x in (*labels, MISSED)))
         return f'<td style="background:rgb({tint} / {.75 * share:.2f})">{n or ""}</td>'
-    head = ''.join(f'<th>{escape(l)}</th>' for l in (*labels, MISSED))
+    head = ''.join(f'<th><span>{escape(l)}</span></th>' for l in (*labels, MISSED))
     body = ''.join(f'<tr><th>{escape(g)}</th>{"".join(cell(g, f) for f in (*labels, MISSED))}</tr>' for g in (*labels, EXTRA))
     return f'<div class="wide"><table class="heat"><thead><tr><th>annotated \\ said</th>{head}</tr></thead>{body}</table></div>'
 
@@ -371,4 +337,106 @@ def report(
     sections = report_sections(result)
     page = html_report(title or f'Report: {Path(str(result.texts.given.path)).name}', [sections[0], *more, *sections[1:]])
     with atomic_write(path) as f: f.write(page.encode('utf-8', 'replace'))
+    return Path(path)
+
+# %% ../nbs/10_report.ipynb #rp1b0002
+def text_html(t: Scored) -> str:
+    "Gold and prediction of one text, side by side where there is room."
+    r = t.rows[0]
+    e = {'text': r.text, 'labels': unique(q.label for x in t.rows for q in x.questions), 'gold': {'items': t.gold, 'unread': []},
+         'predicted': _side(t)}
+    sides = _side_html('gold', r.task, e, '') + _side_html('predicted', r.task, e, _verdict(r.task, e['predicted'], e['gold']))
+    return f'<p><small>line {r.line}</small></p><div class="sides" style="display:grid;gap:1rem;grid-template-columns:repeat(auto-fit,minmax(18rem,1fr))">{sides}</div>'
+
+# %% ../nbs/10_report.ipynb #rp1b0004
+class Browser:
+    "The texts of a result, to be looked through by kind of error, label and word."
+    def __init__(self, result: Result):
+        self.result, self.data = result, browser_data(result, result.errors())
+
+    def pick(
+        self,
+        kind: str = '',    # of error, see `KINDS`; '' = any text
+        label: str = '',   # annotated or said; '' = any
+        search: str = '',  # in the text, in any case
+    ) -> list[int]:        # places in `result.texts`
+        "The texts that fit."
+        names = self.data['labels']
+        fits = lambda row: ((not kind or any(KINDS[e[0]] == kind for e in row[6])) and search.lower() in row[3].lower() and
+                            (not label or any(names[item[0]] == label for item in (*row[4], *row[5]))))
+        return [i for i, row in enumerate(self.data['rows']) if fits(row)]
+
+    def html(self, place: int) -> str: return text_html(self.result.texts[place])
+
+# %% ../nbs/10_report.ipynb #rp1b0006
+from fastcore.basics import patch
+
+@patch
+def widget(self: Browser):
+    "The widgets: what to show, which, and back and forth."
+    import ipywidgets as w
+    kind, label = w.Dropdown(options=['', *KINDS], description='error'), w.Dropdown(options=['', *self.data['labels']], description='label')
+    search, n, view = w.Text(description='search'), w.BoundedIntText(value=1, min=1, description='text'), w.HTML()
+    def show(_=None):
+        found = self.pick(kind.value, label.value, search.value)
+        n.max = max(1, len(found))
+        view.value = f'<p>{n.value} of {len(found)}</p>{self.html(found[n.value - 1])}' if found else '<p>nothing fits</p>'
+    for x in (kind, label, search, n): x.observe(show, 'value')
+    show()
+    return w.VBox([w.HBox([kind, label]), w.HBox([search, n]), view])
+
+# %% ../nbs/10_report.ipynb #rp1b0007
+@patch
+def static(self: Browser, n: int = 3) -> str:
+    "HTML of the first texts with errors, for where there are no widgets."
+    wrong = [i for i, row in enumerate(self.data['rows']) if row[6]][:n]
+    return ''.join(map(self.html, wrong)) or '<p>no errors</p>'
+
+@patch
+def _repr_mimebundle_(self: Browser, include=None, exclude=None):
+    bundle = {'text/html': self.static(), 'text/plain': f"Browser of {len(self.data['rows'])} texts"}
+    try: return {**self.widget()._repr_mimebundle_(), **bundle}
+    except ImportError: return bundle
+
+# %% ../nbs/10_report.ipynb #973d990b
+def _examples_html(examples):
+    "Examples under a heading for each language and task."
+    res, last = '', None
+    for e in examples:
+        if (e['language'], e['task']) != last:
+            last = e['language'], e['task']
+            res += f"<h3>{escape(' '.join(last))}</h3>"
+        res += example_html(e)
+    return res
+
+def _facts(results):
+    "How a run was made, as a table."
+    seconds = {f'seconds for {k}': f'{v:.1f}' for k, v in results.get('seconds', {}).items()}
+    facts = {**results.get('settings', {}), **seconds, **results.get('environment', {})}
+    return html_table(('what', 'value'), [(str(k), str(v)) for k, v in facts.items() if v is not None])
+
+# %% ../nbs/10_report.ipynb #f0dec6b6
+def _answered(folder):
+    "The parts that show all answers of a run; none if they are not there."
+    files = sorted(Path(folder).glob('*.json'))
+    if not files: return []
+    result = evaluate([row for f in files for _, row in read_jsonl(f)])
+    errors = result.errors()
+    return [('Errors after training', errors_html(errors)), ('Every answer after training', browser_html(browser_data(result, errors)))]
+
+def demo_report(
+    results: dict,    # see the table above
+    path: str | Path, # the HTML file; written whole or not at all
+    answers: str | Path | None = None, # the prediction files after training; default: the folder `after` beside the page
+) -> Path:
+    "Write the page of a run: scores, loss, predictions, and how it was made."
+    scores, log = results['scores'], results.get('losses')
+    sections = [('', f"<p>{escape(results['about'])}</p>" if results.get('about') else ''),
+                ('F1 before and after training', f"<div class=both>{html_table(HEAD, _cells(scores))}"
+                 f"{figure_svg(plot_f1, scores, 'F1 before and after')}</div>")]
+    if log: sections.append(('Loss', figure_svg(plot_losses, log, 'training loss by step')))
+    if results.get('examples'): sections.append(('Predictions', _examples_html(results['examples'])))
+    sections += [*_answered(answers or Path(path).parent/'after'), ('How it was made', _facts(results))]
+    with atomic_write(path) as f:
+        f.write(html_report(results.get('title', 'Report'), sections).encode('utf-8', 'replace'))
     return Path(path)

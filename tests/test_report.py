@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from iepile_nb.convert import convert
-from iepile_nb.evaluate import evaluate
-from iepile_nb.report import demo_report, example_html, f1_rows, f1_table, html_report, pick_examples, show_relations
+from iepile_nb.core import write_jsonl
+from iepile_nb.evaluate import evaluate, main
+from iepile_nb.report import (Browser, browser_data, demo_report, example_html, f1_rows, f1_table, html_report, pick_examples, report,
+                              script_json, show_relations)
 from iepile_nb.tasks import TASKS, Schema, Span, find_spans, highlight, output, read_instruction
 
 CHROMIUM = '/usr/bin/chromium'
@@ -130,6 +132,102 @@ def test_tables_and_examples():
     result = evaluate(rows)
     assert [e['text'] for e in pick_examples(result, result, 'zh', 4)] == ['0', '2', '5', '7'] and len(pick_examples(result, result, 'zh', 99)) == 10
     assert '<h1>a&lt;b</h1>' in html_report('a<b', [('h', '')])
+
+
+# the report of a prediction file --------------------------------------------------------------------------------
+
+def hostile(n=1):
+    "Prediction rows whose texts, labels and answers try to be HTML."
+    boom, rows = f'{EVIL}<img src=x onerror=alert(1)></script>', []
+    for i in range(n):
+        record = {'text': f'{boom} 安妮 {i} 去了奥斯陆', 'entity': [{'entity': '安妮', 'entity_type': f'人{boom}'}],
+                  'relation': [{'head': '安妮', 'relation': f'到{boom}', 'tail': '奥斯陆'}],
+                  'event': [{'event_type': f'行{boom}', 'event_trigger': '去', 'arguments': [{'role': f'谁{boom}', 'argument': '安妮'}]}]}
+        for task, schema in (('NER', Schema([f'人{boom}', 'b'])), ('RE', Schema([f'到{boom}'])), ('EE', Schema([f'行{boom}'], {f'行{boom}': [f'谁{boom}', 'r']}))):
+            for row in convert([record], schema, task, 'zh', 'test', source=f's{boom}'):
+                t = TASKS[task]
+                right = output(t, read_instruction(row['instruction'], t)[1], t.gold(record), record['text'])
+                rows.append({**row, 'output': [right, right.replace('安妮', f'Bo{EVIL[:8]}'), f'none {boom}'][(i + len(task)) % 3]})
+    return rows
+
+
+def test_the_report_of_a_file_escapes_and_stands_alone(tmp_path):
+    result = evaluate(hostile(4), sort_by='task')
+    html = report(result, tmp_path/'deep'/'r.html', f'T{EVIL}').read_text(encoding='utf-8')
+    assert html.count('<script') == 2 and html.count('</script') == 2 and '<img' not in html
+    data = json.loads(re.search(r'id="data">(.*?)</script>', html, re.S)[1])
+    assert len(data['rows']) == 12 and data['rows'][0][3] == result.texts[0].rows[0].text and any(EVIL in l for l in data['labels'])
+    assert not re.search(r'(?:src|href)="(?!#)|@import|url\((?!#)', html.split('<script')[0]) and 'prefers-color-scheme' in html
+    assert '95% interval' in html and 'invalid answer' in html and '安妮' in html
+
+
+def test_browser_data_has_what_the_page_needs():
+    result = evaluate(hostile(4))
+    data, errors = browser_data(result, result.errors()), result.errors()
+    assert sum(len(r[6]) for r in data['rows']) == len(errors) and data['tasks'] == ['NER', 'RE', 'EE'] and data['events'] == [0, 0, 1]
+    item = next(r for r in data['rows'] if r[0] == 1)[4][0]
+    assert [data['parts'][item[1]], item[2], data['parts'][item[3]], item[4]] == ['subject', '安妮', 'object', '奥斯陆']
+    assert json.loads(script_json({'a': '</script>\u2028\ud800'})) == {'a': '</script>\u2028?'}
+
+
+def test_the_widget_browser_picks_and_falls_back(monkeypatch):
+    b = Browser(evaluate(hostile(4)))
+    assert b.pick() == list(range(12)) and 0 < len(b.pick('invalid answer')) < 12 and b.pick(search='安妮 2') == [6, 7, 8]
+    bundle = b._repr_mimebundle_()
+    assert '<script' not in bundle['text/html'] and 'class="side"' in bundle['text/html']
+    w = b.widget()
+    w.children[0].children[0].value = 'invalid answer'
+    assert f"1 of {len(b.pick('invalid answer'))}" in w.children[2].value
+    w.children[1].children[0].value = 'nowhere'
+    assert 'nothing fits' in w.children[2].value
+    monkeypatch.setattr(Browser, 'widget', lambda self: (_ for _ in ()).throw(ImportError))
+    assert set(b._repr_mimebundle_()) == {'text/html', 'text/plain'}
+
+
+def test_the_command_writes_a_report(tmp_path, capsys):
+    write_jsonl(tmp_path/'p.json', hostile())
+    assert main([str(tmp_path/'p.json'), '--report', str(tmp_path/'r.html')]) == 0 and 'r.html: open it' in capsys.readouterr().out
+    assert (tmp_path/'r.html').stat().st_size > 10_000
+    assert main([str(tmp_path/'p.json'), '--task', 'NER', '--rules', 'original', '--report', str(tmp_path/'o.html')]) == 1
+    assert 'leave out --rules original' in capsys.readouterr().err and not (tmp_path/'o.html').exists()
+
+
+def test_the_demo_shows_all_its_answers(tmp_path):
+    write_jsonl(tmp_path/'after'/'zh_NER.json', hostile(2))
+    page = demo_report({'scores': results()['scores']}, tmp_path/'r.html').read_text(encoding='utf-8')
+    assert 'Every answer after training' in page and 'Errors after training' in page and page.count('<script') == 2
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not os.path.exists(CHROMIUM), reason=f'no {CHROMIUM}: the page is not looked at in a browser')
+def test_the_browser_of_20_000_texts(tmp_path):
+    sync = pytest.importorskip('playwright.sync_api', reason='playwright is not installed')
+    path, seen = report(evaluate(hostile(6700)), tmp_path/'r.html'), []
+    with sync.sync_playwright() as p:
+        browser = p.chromium.launch(executable_path=CHROMIUM, args=['--no-sandbox', '--disable-gpu'])
+        page = browser.new_page(viewport={'width': 400, 'height': 800})
+        page.on('request', lambda r: seen.append(r.url))
+        page.on('console', lambda m: seen.append(m.text))
+        page.on('pageerror', lambda e: seen.append(str(e)))
+        page.on('dialog', lambda d: seen.append('dialog'))
+        page.goto(Path(path).as_uri())
+        page.wait_for_selector('body[data-ready]')
+        count = lambda: page.inner_text('#count')
+        assert count() == '1 of 20,100' and page.locator('#list li').count() == 100 and page.evaluate('document.documentElement.scrollWidth') <= 400
+        page.click('#next'); page.keyboard.press('ArrowRight')
+        assert count() == '3 of 20,100'
+        page.click('#prev')
+        assert count() == '2 of 20,100'
+        page.fill('#q', '安妮 6699')
+        assert count() == '1 of 3' and EVIL in page.inner_text('#detail')
+        page.fill('#q', ''); page.locator('[data-kind]').first.click()
+        assert count().startswith('1 of') and page.inner_text('.errors .kind') != ''
+        page.select_option('#kind', ''); page.select_option('#label', index=1)
+        assert count().startswith('1 of')
+        page.fill('#q', 'nowhere')
+        assert count() == 'nothing fits'
+        browser.close()
+    assert seen == [Path(path).as_uri()]
 
 
 @pytest.mark.skipif(not os.path.exists(CHROMIUM), reason=f'no {CHROMIUM}: the page is not looked at in a browser')

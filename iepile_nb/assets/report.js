@@ -76,27 +76,29 @@ function arcs(items, state) {
 const short = (s, n) => { const c = [...s]; return c.length > n ? c.slice(0, n - 1).join('') + '…' : s }
 
 // an item as a card: its label, then its parts
-function card(item, ok) {
-  const c = el('li', ok ? 'card' : 'card odd', el('b', '', D.labels[item[0]]))
+function card(item, odd) {
+  const c = el('li', 'card', el('b', '', D.labels[item[0]]))
   c.style.borderLeftColor = colour(item[0])
   for (const [part, s] of mentions(item)) if (s) c.append(el('span', 'part', el('small', '', D.parts[part]), s))
+  if (odd) c.append(el('span', 'odd', odd))
   return c
 }
 
-function side(title, row, items, others) {
-  const said = new Map()
-  for (const o of others) { const k = JSON.stringify(o); said.set(k, (said.get(k) || 0) + 1) }
-  const good = new Map(items.map(i => [i, said.has(JSON.stringify(i))])), s = el('div', 'side', el('h4', '', title), coloured(row[TEXT], items))
+const same = item => JSON.stringify([item[0], mentions(item).sort()]) // the order of roles says nothing
+
+function side(title, odd, row, items, others) {
+  const said = new Set(others.map(same))
+  const good = new Map(items.map(i => [i, said.has(same(i))])), s = el('div', 'side', el('h4', '', title), coloured(row[TEXT], items))
   const pairs = items.filter(i => i.length === 5 && !D.events[row[TASK]])
   if (pairs.length) s.append(arcs(pairs, i => good.get(i)) || '')
-  if (items.some(i => i.length > 3)) s.append(el('ul', 'cards', ...items.slice(0, 200).map(i => card(i, good.get(i)))))
+  if (items.some(i => i.length > 3)) s.append(el('ul', 'cards', ...items.slice(0, 200).map(i => card(i, good.get(i) ? '' : odd))))
   const lost = [...new Set(items.flatMap(i => mentions(i).map(m => m[1])).filter(x => x && !row[TEXT].includes(x)))]
   if (lost.length) s.append(el('p', 'soft', 'not in the text: ' + lost.join(', ')))
   if (!items.length) s.append(el('p', 'soft', 'nothing'))
   return s
 }
 
-const thing = t => t ? el('span', '', el('b', '', D.labels[t[0]]), ' ' + t.slice(1).join(' → ')) : null
+const thing = t => t ? el('span', '', el('b', '', D.labels[t[0]]), ' ' + t.slice(1).filter(Boolean).join(' → ')) : null
 function detail() {
   const box = $('detail')
   $('count').textContent = hits.length ? `${at + 1} of ${hits.length.toLocaleString('en')}` : 'nothing fits'
@@ -104,7 +106,7 @@ function detail() {
   if (!hits.length) return
   const row = D.rows[hits[at]]
   box.append(el('p', 'soft', `line ${row[LINE]} · ${D.sources[row[SOURCE]]} · ${D.tasks[row[TASK]]}`),
-    el('div', 'sides', side('annotated', row, row[GOLD], row[FOUND]), side('predicted', row, row[FOUND], row[GOLD])))
+    el('div', 'sides', side('annotated', 'not found', row, row[GOLD], row[FOUND]), side('predicted', 'not annotated', row, row[FOUND], row[GOLD])))
   if (row[UNREAD].length) box.append(el('p', 'soft', 'cannot be read:'), ...row[UNREAD].map(a => el('pre', '', a || '(empty)')))
   if (row[ERRORS].length) box.append(el('ul', 'errors', ...row[ERRORS].map(e => el('li', '', el('span', 'kind', D.kinds[e[0]]),
     thing(e[1]), e[1] && e[2] ? el('span', 'soft', ' for ') : null, thing(e[2])))))
