@@ -307,6 +307,7 @@ class NER(Task):
     name, key, split_num = 'NER', 'entity', 6
     fields = dedup = ('entity', 'entity_type')
     names, columns, same_for_all = ('',), ('label', 'value'), True
+    text_field, label_field = fields # where an annotation has them
 
     def gold(self, record, schema=None):
         res = {}
@@ -585,6 +586,7 @@ class EET(NER):
     "Event triggers: {type: [trigger, ...]}; items are (type, trigger)."
     name, key, split_num, names = 'EET', 'event', 4, ('trigger',)
     fields, dedup, plain, columns = ('event_type',), (), Events.plain, ('event_type', 'trigger')
+    text_field, label_field = 'event_trigger', 'event_type'
 
     def gold(self, record, schema=None):
         res = {}
