@@ -5,10 +5,10 @@
 # %% auto #0
 __all__ = ['ANY', 'MODES', 'MODEL_FLAGS', 'PREDICT_FLAGS', 'Slots', 'takes_slots', 'sight', 'same_start', 'Batch', 'ObjectEnd',
            'end_ids', 'Free', 'decoding', 'decode', 'choose', 'pieces_of', 'grammar', 'compiled', 'Guided', 'in_string',
-           'allowed', 'Asked', 'ask_row', 'ask_rows', 'plan', 'Answer', 'failed', 'Decoder', 'confidence', 'predict',
-           'answer_rows', 'generate', 'read_answer', 'weights_id', 'Journal', 'Extraction', 'guess_language',
-           'as_questions', 'Extractions', 'graph', 'draw', 'Extractor', 'boolean', 'model_arguments', 'load_arguments',
-           'flags', 'read_labels', 'parity', 'main']
+           'allowed', 'Asked', 'ask_row', 'ask_rows', 'in_windows', 'joined', 'plan', 'Answer', 'failed', 'Decoder',
+           'confidence', 'predict', 'answer_rows', 'answer_texts', 'generate', 'read_answer', 'weights_id', 'Journal',
+           'Extraction', 'guess_language', 'as_questions', 'Extractions', 'graph', 'draw', 'Extractor', 'boolean',
+           'model_arguments', 'load_arguments', 'flags', 'read_labels', 'parity', 'main']
 
 # %% ../nbs/07_infer.ipynb #379a1781
 import argparse, csv, hashlib, io, json, os, re
@@ -164,10 +164,10 @@ def end_ids(
     model, tokenizer,
     template: Template,
 ) -> list[int]:
-    "The tokens that end an answer: the template's, the tokenizer's, and those the model itself names."
+    "The tokens that end an answer: the template's and its stop words, the tokenizer's, and those the model itself names."
     own = model.generation_config.eos_token_id
     own = own if isinstance(own, list) else [own]
-    return sorted({eos_id(tokenizer, template), tokenizer.eos_token_id, *own} - {None})
+    return sorted({eos_id(tokenizer, template), *stop_ids(tokenizer, template), tokenizer.eos_token_id, *own} - {None})
 
 # %% ../nbs/07_infer.ipynb #07742870
 @lru_cache(maxsize=8)
@@ -456,6 +456,24 @@ def ask_rows(rows: list[dict], tokenizer, template: Template, cutoff_len: int) -
                               'input text was left out', shortened, len(rows), cutoff_len)
     return asked
 
+# %% ../nbs/07_infer.ipynb #2e768587
+def in_windows(rows: list[dict], tokenizer, template: Template, cutoff_len: int) -> list[list[dict]]:
+    "For each row one or several, with a piece of its text each."
+    def split(row):
+        try: pieces = windows(tokenizer, template, row_query(row), cutoff_len)
+        except UserError: return [row]
+        return [{**row, 'instruction': p} for p in pieces] if len(pieces) > 1 else [row]
+    parts = [split(r) for r in rows]
+    if n := sum(len(p) > 1 for p in parts): log.info('%d of %d texts are asked in pieces', n, len(rows))
+    return parts
+
+def joined(answers: list['Answer']) -> 'Answer':
+    "The answers to the pieces of a text as one."
+    if len(answers) == 1: return answers[0]
+    text = encode(merge_answers([read_answer(a.text)[0] or {} for a in answers]))
+    sure = {k: max(a.sure.get(k, 0) for a in answers) for a in answers for k in a.sure}
+    return Answer(text, sum(a.tokens for a in answers), sum(a.forced for a in answers), any(a.again for a in answers), sure)
+
 # %% ../nbs/07_infer.ipynb #ca37be6d
 def plan(
     asked: list[Asked],
@@ -493,6 +511,8 @@ class Decoder:
     def __init__(self, model, tokenizer, ends: list[int], constrain: str = 'span', max_new_tokens: int = 256, batch_size: int = 64, weigh: bool = False):
         if constrain not in MODES: raise UserError(f"--constrain {constrain}: there are {', '.join(MODES)}")
         if constrain != 'free' or weigh: _guide(tokenizer)
+        if model.config.is_encoder_decoder and (constrain != 'free' or weigh):
+            raise UserError(f'--constrain {constrain}: an encoder-decoder model answers only with --constrain free, without --confidence')
         self.model, self.tokenizer, self.ends = model, tokenizer, set(ends)
         self.constrain, self.max_new_tokens, self.batch_size, self.weigh = constrain, max_new_tokens, batch_size, weigh
 
@@ -504,6 +524,7 @@ class Decoder:
 
     def together(self, asked: list[Asked]) -> list[Answer]:
         "Answers to the rows of a portion."
+        if self.model.config.is_encoder_decoder: return self.translated(asked)
         writers = [self.writer(a, self.constrain) for a in asked]
         self.decode(asked, writers)
         wrong = [i for i, a in enumerate(asked) if self.constrain == 'failed' and failed(a, writers[i].text)]
@@ -511,6 +532,10 @@ class Decoder:
         self.decode([asked[i] for i in wrong], [writers[i] for i in wrong])
         sure = [confidence(self.tokenizer, w, a.task) if self.weigh and a.task else {} for w, a in zip(writers, asked)]
         return [Answer(w.text, len(w.tokens), w.forced, i in wrong, s) for i, (w, s) in enumerate(zip(writers, sure))]
+
+    def translated(self, asked):
+        from iepile_nb.model import seq2seq_answers
+        return [Answer(t) for t in seq2seq_answers(self.model, self.tokenizer, [a.prompt for a in asked], self.max_new_tokens, self.batch_size)]
 
     def decode(self, asked, writers):
         decode(self.model, [a.prompt for a in asked], writers, self.batch_size, [a.start for a in asked], self.weigh)
@@ -554,17 +579,17 @@ def answers(self: Decoder, asked: list[Asked]) -> list[Answer]:
 def predict(
     rows: Iterable[dict],       # test rows
     model, tokenizer,
-    template: str = 'auto',     # a name in `TEMPLATES`, or auto
+    template: str | Template = 'auto', # or a name in `TEMPLATES`
     cutoff_len: int = 1024,     # tokens a prompt may have
     max_new_tokens: int = 256,  # tokens of an answer that the model may choose
     batch_size: int = 64,
     constrain: str = 'span',    # span: values from the text; schema: asked labels and shape; free; failed: span where free fails
+    window: bool = False,       # ask long texts in pieces?
 ) -> Iterator[dict]:            # the same rows with `output`
     "Answer rows: one out for each one in, in their order."
     rows, template = list(rows), get_template(template, tokenizer)
     decoder = Decoder(model, tokenizer, end_ids(model, tokenizer, template), constrain, max_new_tokens, batch_size)
-    found = answer_rows(decoder, ask_rows(rows, tokenizer, template, cutoff_len))
-    for row, a in zip(rows, found): yield {**row, 'output': a.text}
+    for row, a in zip(rows, answer_texts(decoder, rows, template, cutoff_len, window)): yield {**row, 'output': a.text}
 
 # %% ../nbs/07_infer.ipynb #11b6b477
 def answer_rows(
@@ -583,6 +608,14 @@ def answer_rows(
             if number not in done: yield from portion
     for _ in progress(work(), 'rows answered', sum(len(p) for n, p in enumerate(portions) if n not in done)): pass
     return found
+
+# %% ../nbs/07_infer.ipynb #b5ee762e
+def answer_texts(decoder: Decoder, rows: list[dict], template: Template, cutoff_len: int, window: bool = False, journal=None) -> list[Answer]:
+    "Answers to rows as they stand in a file; `journal` makes a `Journal` from what is asked."
+    parts = in_windows(rows, decoder.tokenizer, template, cutoff_len) if window else [[r] for r in rows]
+    asked = ask_rows([r for p in parts for r in p], decoder.tokenizer, template, cutoff_len)
+    found = iter(answer_rows(decoder, asked, journal and journal(asked)))
+    return [joined([next(found) for _ in p]) for p in parts]
 
 # %% ../nbs/07_infer.ipynb #c0698490
 def generate(
@@ -805,22 +838,25 @@ class Extractor:
         model: str | tuple = 'tiny',      # tiny, a folder, a name on the hub, or (model, tokenizer)
         adapter: str | dict | None = None,# adapter folders, with commas between them; or {name: folder}
         bits: int = 16,                   # 16, 8 or 4
-        template: str = 'auto',           # a name in `TEMPLATES`, or auto
+        template: str | None = None,      # a name in `TEMPLATES`, or auto; None = the adapter's own
+        preset: str | None = None,        # a name in `PRESETS`, for the template
+        force: bool = False,              # ask in another way than the adapter was trained?
         batch_size: int = 64,             # rows decoded together
         constrain: str = 'span',          # span, schema, free or failed
         cutoff_len: int = 1024,           # tokens a prompt may have
         **kw,                             # for `load_model` (dtype, trust_remote_code, ...)
     ):
-        from iepile_nb.model import load_model
+        from iepile_nb.model import choose_template, load_model
         named = adapter if isinstance(adapter, dict) else {}
         loaded = model if isinstance(model, tuple) else load_model(model, None if named else adapter, bits, **kw)
         self.model, self.tokenizer = loaded
-        self.template, self.batch_size, self.constrain, self.cutoff_len = template, batch_size, constrain, cutoff_len
+        self.template = choose_template(*loaded, template, next(iter(named.values()), None) if named else adapter, preset, force)
+        self.batch_size, self.constrain, self.cutoff_len = batch_size, constrain, cutoff_len
         for name, folder in named.items(): self.load(name, folder)
 
     def decoder(self, max_new_tokens: int, weigh: bool = False) -> Decoder:
         "How texts are answered."
-        ends = end_ids(self.model, self.tokenizer, get_template(self.template, self.tokenizer))
+        ends = end_ids(self.model, self.tokenizer, self.template)
         return Decoder(self.model, self.tokenizer, ends, self.constrain, max_new_tokens, self.batch_size, weigh)
 
 # %% ../nbs/07_infer.ipynb #ef99bb51
@@ -875,9 +911,9 @@ def extract(
 ) -> Extraction | Extractions:      # one for each text
     "Ask about a text. Raises `UserError` if the schema has no labels for the task."
     found, rows = self._ask(text, schema, task, language, split_num)
-    template = get_template(self.template, self.tokenizer)
-    asked = ask_rows([r for *_, r in rows], self.tokenizer, template, self.cutoff_len)
-    for (e, questions, _), a in zip(rows, answer_rows(self.decoder(max_new_tokens, threshold is not None), asked)):
+    decoder = self.decoder(max_new_tokens, threshold is not None)
+    answered = answer_texts(decoder, [r for *_, r in rows], self.template, self.cutoff_len, window=True)
+    for (e, questions, _), a in zip(rows, answered):
         e.add(_sure(e, questions, a, threshold) if threshold else a.text, a.sure)
     return found[0] if isinstance(text, str) else found
 
@@ -895,7 +931,7 @@ def stream(
     "Ask about a text and watch the answer being written."
     _, rows = self._ask(text, schema, task, language, split_num)
     decoder, last = self.decoder(max_new_tokens), None
-    asked = ask_rows([r for *_, r in rows], self.tokenizer, get_template(self.template, self.tokenizer), self.cutoff_len)
+    asked = ask_rows([r for *_, r in rows], self.tokenizer, self.template, self.cutoff_len)
     writers = [decoder.writer(a, 'span' if self.constrain == 'failed' else self.constrain) for a in asked]
     for end in chain(decoding(self.model, [a.prompt for a in asked], writers, self.batch_size, [a.start for a in asked]), [True]):
         e = Extraction(get_task(task), text)
@@ -981,6 +1017,7 @@ def _parser():
       'is fixed; free: nothing is; failed: span for rows whose free answer is not well-formed (%(default)s)')
     a('--max_new_tokens', type=int, default=256, help='tokens of an answer that the model may choose (%(default)s)')
     a('--batch_size', type=int, default=64, help='rows decoded together; fewer where memory is short (%(default)s)')
+    a('--window', **switch, help='ask texts that are longer than --cutoff_len in overlapping pieces, and join the answers')
     a('--confidence', **switch, help='write how sure the model is of each string, as `confidence`')
     a('--limit', type=int, help='answer only the first N rows')
     a('--overwrite', **switch, help='begin afresh where an unfinished prediction was begun with something else')
@@ -1005,13 +1042,14 @@ def read_labels(
 def parity(
     rows: list[dict],
     load,                      # a function that loads model and tokenizer in a number format (None = as it is)
-    template,
+    choose_template,           # a function from model and tokenizer to a template
     constrain: str = 'span',
     batch_size: int = 64,
     **kw,                      # for `predict`
 ) -> Iterator[tuple[str, float]]: # what was changed, and the share of answers that differ
     "How many answers change with batch size, mode and precision."
     model, tokenizer = load(None)
+    template = choose_template(model, tokenizer)
     ask = lambda model, **more: [r['output'] for r in predict(rows, model, tokenizer, template, **{**kw, 'constrain': constrain, 'batch_size': batch_size, **more})]
     first = ask(model)
     share = lambda other: sum(a != b for a, b in zip(first, other)) / len(first)
@@ -1028,16 +1066,17 @@ def parity(
 def _predict_file(o, rows, model, tokenizer, template):
     "Answer a file, going on with what was done before."
     decoder = Decoder(model, tokenizer, end_ids(model, tokenizer, template), o.constrain, o.max_new_tokens, o.batch_size, o.confidence)
-    asked = ask_rows(rows, tokenizer, template, o.cutoff_len)
-    prompts = hashlib.sha256(repr([(a.prompt, a.text) for a in asked]).encode('utf-8', 'surrogatepass')).hexdigest()[:16]
-    options = {f'--{k}': getattr(o, k) for k in ('constrain', 'max_new_tokens', 'batch_size', 'confidence', 'bits')}
-    about = {'model or adapter': weights_id(model), 'input, template or --cutoff_len': prompts, **options}
-    journal = Journal(f'{o.output_file}.journal', about, o.overwrite)
-    if journal.done: log.info('%d rows were answered before', sum(map(len, journal.done.values())))
-    found = answer_rows(decoder, asked, journal)
+    def journal(asked):
+        prompts = hashlib.sha256(repr([(a.prompt, a.text) for a in asked]).encode('utf-8', 'surrogatepass')).hexdigest()[:16]
+        options = {f'--{k}': getattr(o, k) for k in ('constrain', 'max_new_tokens', 'batch_size', 'confidence', 'window')}
+        about = {'model or adapter': weights_id(model), 'input, template or --cutoff_len': prompts, **options}
+        journal.made = Journal(f'{o.output_file}.journal', about, o.overwrite)
+        if done := journal.made.done: log.info('%d rows were answered before', sum(map(len, done.values())))
+        return journal.made
+    found = answer_texts(decoder, rows, template, o.cutoff_len, o.window, journal)
     more = lambda a: {'output': a.text, **({'confidence': a.sure} if o.confidence else {})}
     print(f'{o.output_file}: {write_jsonl(o.output_file, ({**r, **more(a)} for r, a in zip(rows, found)))} rows answered')
-    journal.remove()
+    journal.made.remove()
     return found
 
 def _tell(found, constrain):
@@ -1054,22 +1093,29 @@ def main(argv):
     "Answer a file of test rows, or ask about one text."
     from itertools import islice
     p = _parser()
+    if '--preset' in argv: _use_preset(p, argv)
     o = p.parse_args(argv)
     if o.text is not None and not o.labels: p.error('--text needs --labels')
     if o.text is None and not (o.input_file and (o.output_file or o.parity)): p.error('--input_file and --output_file, or --text and --labels, are needed')
     rows = [row for _, row in islice(read_jsonl(o.input_file), o.limit or o.parity)] if o.text is None else []
     if o.text is not None: questions = as_questions(get_task(o.task), read_labels(o.labels))
-    from iepile_nb.model import load_model
+    from iepile_nb.model import choose_template, load_model
+    given = {k: getattr(o, k) for k in ('cutoff_len', 'bits') if f'--{k}' in argv}
+    chosen = lambda model, tokenizer: choose_template(model, tokenizer, o.template, o.checkpoint_dir, o.preset, o.force, **given)
     if o.parity:
         load = lambda number: load_model(**{**load_arguments(o), **({'dtype': number} if number else {})})
-        for what, share in parity(rows, load, o.template, o.constrain, o.batch_size, cutoff_len=o.cutoff_len, max_new_tokens=o.max_new_tokens):
+        for what, share in parity(rows, load, chosen, o.constrain, o.batch_size, cutoff_len=o.cutoff_len, max_new_tokens=o.max_new_tokens):
             print(f'{what}: {100 * share:.1f}% of {len(rows)} answers differ')
         return
     model, tokenizer = load_model(**load_arguments(o))
     if o.text is not None:
-        ex = Extractor((model, tokenizer), template=o.template, constrain=o.constrain, cutoff_len=o.cutoff_len)
+        ex = Extractor((model, tokenizer), template=chosen(model, tokenizer), constrain=o.constrain, cutoff_len=o.cutoff_len)
         return print(encode(ex.extract(o.text, read_labels(o.labels), o.task, o.language, o.max_new_tokens)))
-    _tell(_predict_file(o, rows, model, tokenizer, get_template(o.template, tokenizer)), o.constrain)
+    _tell(_predict_file(o, rows, model, tokenizer, chosen(model, tokenizer)), o.constrain)
+
+def _use_preset(p, argv):
+    from iepile_nb.model import use_preset
+    use_preset(p, argv)
 
 # %% ../nbs/07_infer.ipynb #f033ca39
 if __name__ == '__main__' and not in_notebook(): raise SystemExit(main())
