@@ -7,8 +7,8 @@ __all__ = ['ANY', 'MODES', 'MODEL_FLAGS', 'PREDICT_FLAGS', 'Slots', 'takes_slots
            'end_ids', 'Free', 'decoding', 'decode', 'choose', 'pieces_of', 'grammar', 'compiled', 'Guided', 'in_string',
            'allowed', 'Asked', 'ask_row', 'ask_rows', 'in_windows', 'joined', 'plan', 'Answer', 'failed', 'Decoder',
            'confidence', 'predict', 'answer_rows', 'answer_texts', 'generate', 'read_answer', 'weights_id', 'Journal',
-           'Extraction', 'guess_language', 'as_questions', 'Extractions', 'graph', 'draw', 'Extractor', 'boolean',
-           'model_arguments', 'load_arguments', 'flags', 'read_labels', 'parity', 'main']
+           'Extraction', 'guess_language', 'as_questions', 'Extractions', 'graph', 'draw', 'Extractor', 'calibration',
+           'plot_calibration', 'boolean', 'model_arguments', 'load_arguments', 'flags', 'read_labels', 'parity', 'main']
 
 # %% ../nbs/07_infer.ipynb #379a1781
 import argparse, csv, hashlib, io, json, os, re
@@ -47,20 +47,23 @@ class Slots:
         for b, o in zip(bigger, old or ()): b[:, :, :o.shape[2]] = o
         return bigger
 
-    def select(self, rows: list[int]):
-        "Keep these rows."
-        self.count = len(rows)
-        self.layers = {i: [o[o.new_tensor(rows, dtype=int)] for o in pair] for i, pair in self.layers.items()}
-
-    def copy(self, moves: list[tuple[int, int, int]]):
-        "Copy the first slots of rows to other rows: (from, to, how many)."
-        import torch
-        with torch.inference_mode():
-            for o in [o for pair in self.layers.values() for o in pair]:
-                pieces = [o[row, :, :n].clone() for row, _, n in moves]
-                for (_, to, n), piece in zip(moves, pieces): o[to, :, :n] = piece
-
     def get_seq_length(self, layer_idx=0): return self.end
+
+# %% ../nbs/07_infer.ipynb #272e762c
+@patch
+def select(self: Slots, rows: list[int]):
+    "Keep these rows."
+    self.count = len(rows)
+    self.layers = {i: [o[o.new_tensor(rows, dtype=int)] for o in pair] for i, pair in self.layers.items()}
+
+@patch
+def copy(self: Slots, moves: list[tuple[int, int, int]]):
+    "Copy the first slots of rows to other rows: (from, to, how many)."
+    import torch
+    with torch.inference_mode():
+        for o in [o for pair in self.layers.values() for o in pair]:
+            pieces = [o[row, :, :n].clone() for row, _, n in moves]
+            for (_, to, n), piece in zip(moves, pieces): o[to, :, :n] = piece
 
 # %% ../nbs/07_infer.ipynb #7b3c1f15
 def _core(model):
@@ -74,6 +77,7 @@ def takes_slots(model) -> bool:
     kinds = set(getattr(config, 'layer_types', None) or ()) - {'full_attention', 'sliding_attention'}
     return not kinds and not getattr(config, 'alibi', False) and 'position_ids' in inspect.signature(_core(model).forward).parameters
 
+# %% ../nbs/07_infer.ipynb #02f29b28
 def sight(
     model,
     places,    # positions of the new tokens, [rows, tokens]
@@ -231,23 +235,27 @@ class _Rows:
             self._take(self.batch.step(self.new), range(len(self.writers)))
         return True
 
-    def _enter(self, free):
-        known, wave = {name for name, p in self.batch.read if p}, []
-        for item in self.todo[:len(free)]:
-            if item[0] in known or all(item[0] != i[0] for i in wave): wave.append(item)
-        self.todo = [i for i in self.todo[:len(free)] if i not in wave] + self.todo[len(free):]
-        places = free[:len(wave)]
-        for i, (_, _, w) in zip(places, wave): self.writers[i] = w
-        self._take(self.batch.enter([i[:2] for i in wave], places), places)
+# %% ../nbs/07_infer.ipynb #9139e40b
+@patch
+def _enter(self: _Rows, free):
+    known, wave = {name for name, p in self.batch.read if p}, []
+    for item in self.todo[:len(free)]:
+        if item[0] in known or all(item[0] != i[0] for i in wave): wave.append(item)
+    self.todo = [i for i in self.todo[:len(free)] if i not in wave] + self.todo[len(free):]
+    places = free[:len(wave)]
+    for i, (_, _, w) in zip(places, wave): self.writers[i] = w
+    self._take(self.batch.enter([i[:2] for i in wave], places), places)
 
-    def _leave(self, free):
-        going = [i for i in range(len(self.writers)) if i not in free]
-        self.batch.keep(going)
-        self.writers, self.new = [self.writers[i] for i in going], [self.new[i] for i in going]
+@patch
+def _leave(self: _Rows, free):
+    going = [i for i in range(len(self.writers)) if i not in free]
+    self.batch.keep(going)
+    self.writers, self.new = [self.writers[i] for i in going], [self.new[i] for i in going]
 
-    def _take(self, scores, places):
-        writers = [self.writers[i] for i in places]
-        for i, w, (t, score) in zip(places, writers, choose(scores, writers, self.weigh)): self.new[i] = [] if w.done else w.take(t, score)
+@patch
+def _take(self: _Rows, scores, places):
+    writers = [self.writers[i] for i in places]
+    for i, w, (t, score) in zip(places, writers, choose(scores, writers, self.weigh)): self.new[i] = [] if w.done else w.take(t, score)
 
 # %% ../nbs/07_infer.ipynb #b071ec98
 def choose(
@@ -327,19 +335,6 @@ class Guided:
         self.tokens, self.scores, self.forced, self.done = [], [], 0, False
         self._force()
 
-    def _force(self):
-        "Add the tokens that must come now."
-        new = [] if self.matcher.is_stopped() else self.matcher.compute_ff_tokens()
-        if self.matcher.validate_tokens(new) < len(new): new = self._spelled() # a label may look like a control token, but is text
-        self.matcher.consume_tokens(new)
-        self.done = self.matcher.is_stopped()
-        self.tokens, self.scores, self.forced = self.tokens + new, self.scores + [None] * len(new), self.forced + len(new)
-        return new
-
-    def _spelled(self):
-        "What must come now, in ordinary tokens."
-        return self.ll.greedy_tokenize(self.matcher.compute_ff_bytes().decode('utf-8', 'ignore'))
-
     def take(self, token: int, score: float | None = None) -> list[int]:
         "Add a token to the answer, and those that must follow; what the model reads next."
         self.matcher.consume_token(token)
@@ -352,9 +347,11 @@ class Guided:
     @property
     def text(self) -> str:
         text, twice = self.ll.decode_bytes(self.tokens).decode('utf-8', 'replace').strip(), []
-        obj = json.loads(text, object_pairs_hook=partial(_joined, twice)) if self.done else None
+        if self.matcher.is_error(): log.warning('an answer broke off: %s', self.matcher.get_error().splitlines()[0])
+        elif self.done: obj = json.loads(text, object_pairs_hook=partial(_joined, twice))
         return encode(obj) if twice else text
 
+# %% ../nbs/07_infer.ipynb #b0d22d0a
 def _joined(twice, pairs):
     "A JSON object in which a key that stands twice has both values: an entity may be named again."
     obj = {}
@@ -362,6 +359,24 @@ def _joined(twice, pairs):
         if k in obj: twice.append(k)
         obj[k] = {**obj[k], **v} if isinstance(obj.get(k), dict) and isinstance(v, dict) else v
     return obj
+
+# %% ../nbs/07_infer.ipynb #597531dc
+@patch
+def _force(self: Guided):
+    "Add the tokens that must come now."
+    new = [] if self.matcher.is_stopped() else self.matcher.compute_ff_tokens()
+    if self.matcher.validate_tokens(new) < len(new): new = self._spelled() # a label may look like a control token, but is text
+    self.matcher.consume_tokens(new)
+    self.done = self.matcher.is_stopped()
+    self.tokens, self.scores, self.forced = self.tokens + new, self.scores + [None] * len(new), self.forced + len(new)
+    return new
+
+@patch
+def _spelled(self: Guided):
+    "What must come now, in ordinary tokens."
+    raw = self.matcher.compute_ff_bytes()
+    begun = re.match(rb'[\x80-\xbf]*', raw)[0] # the rest of a character
+    return (self.ll.tokenize_bytes(begun) if begun else []) + self.ll.greedy_tokenize(raw[len(begun):].decode('utf-8', 'ignore'))
 
 # %% ../nbs/07_infer.ipynb #94e78d23
 def in_string(text: bytes) -> bool:
@@ -382,6 +397,7 @@ def close(self: Guided):
     self.forced += n + len(ending) - len(self.tokens)
     self.tokens, self.scores, self.done = self.tokens[:n] + ending, self.scores[:n] + [None] * len(ending), True
 
+# %% ../nbs/07_infer.ipynb #453dbf8e
 @patch
 def _ending(self: Guided, text):
     "Tokens that close everything, as far as the grammar lets them; None, and the matcher as before, if it does not."
@@ -522,23 +538,27 @@ class Decoder:
         matcher = compiled(self.tokenizer, a.task, a.questions, a.text if mode == 'span' else None)
         return Guided(self.tokenizer, matcher, self.max_new_tokens)
 
-    def together(self, asked: list[Asked]) -> list[Answer]:
-        "Answers to the rows of a portion."
-        if self.model.config.is_encoder_decoder: return self.translated(asked)
-        writers = [self.writer(a, self.constrain) for a in asked]
-        self.decode(asked, writers)
-        wrong = [i for i, a in enumerate(asked) if self.constrain == 'failed' and failed(a, writers[i].text)]
-        for i in wrong: writers[i] = self.writer(asked[i], 'span')
-        self.decode([asked[i] for i in wrong], [writers[i] for i in wrong])
-        sure = [confidence(self.tokenizer, w, a.task) if self.weigh and a.task else {} for w, a in zip(writers, asked)]
-        return [Answer(w.text, len(w.tokens), w.forced, i in wrong, s) for i, (w, s) in enumerate(zip(writers, sure))]
+# %% ../nbs/07_infer.ipynb #c3ab0915
+@patch
+def together(self: Decoder, asked: list[Asked]) -> list[Answer]:
+    "Answers to the rows of a portion."
+    if self.model.config.is_encoder_decoder: return self.translated(asked)
+    writers = [self.writer(a, self.constrain) for a in asked]
+    self.decode(asked, writers)
+    wrong = [i for i, a in enumerate(asked) if self.constrain == 'failed' and failed(a, writers[i].text)]
+    for i in wrong: writers[i] = self.writer(asked[i], 'span')
+    self.decode([asked[i] for i in wrong], [writers[i] for i in wrong])
+    sure = [confidence(self.tokenizer, w, a.task) if self.weigh and a.task else {} for w, a in zip(writers, asked)]
+    return [Answer(w.text, len(w.tokens), w.forced, i in wrong, s) for i, (w, s) in enumerate(zip(writers, sure))]
 
-    def translated(self, asked):
-        from iepile_nb.model import seq2seq_answers
-        return [Answer(t) for t in seq2seq_answers(self.model, self.tokenizer, [a.prompt for a in asked], self.max_new_tokens, self.batch_size)]
+@patch
+def translated(self: Decoder, asked):
+    from iepile_nb.model import seq2seq_answers
+    return [Answer(t) for t in seq2seq_answers(self.model, self.tokenizer, [a.prompt for a in asked], self.max_new_tokens, self.batch_size)]
 
-    def decode(self, asked, writers):
-        decode(self.model, [a.prompt for a in asked], writers, self.batch_size, [a.start for a in asked], self.weigh)
+@patch
+def decode(self: Decoder, asked, writers):
+    decode(self.model, [a.prompt for a in asked], writers, self.batch_size, [a.start for a in asked], self.weigh)
 
 # %% ../nbs/07_infer.ipynb #b0417189
 def confidence(tokenizer, writer, task: Task) -> dict[str, float]: # value: probability per token, the higher where it stands twice
@@ -667,23 +687,27 @@ class Journal:
         self.file.truncate(good)
         if not good: self._write(about)
 
-    def _read(self, about):
-        "Take what is there; the number of bytes up to a line that was being written."
-        good = 0
-        for line in self.path.read_bytes().splitlines(keepends=True):
-            if not line.endswith(b'\n'): break
-            entry = json.loads(line)
-            if not good: self._compare(entry, about)
-            else: self.done[entry['portion']] = [Answer(*a) for a in entry['answers']]
-            good += len(line)
-        return good
+# %% ../nbs/07_infer.ipynb #cf25d89d
+@patch
+def _read(self: Journal, about):
+    "Take what is there; the number of bytes up to a line that was being written."
+    good = 0
+    for line in self.path.read_bytes().splitlines(keepends=True):
+        if not line.endswith(b'\n'): break
+        entry = json.loads(line)
+        if not good: self._compare(entry, about)
+        else: self.done[entry['portion']] = [Answer(*a) for a in entry['answers']]
+        good += len(line)
+    return good
 
-    def _write(self, entry):
-        self.file.write(json.dumps(entry, ensure_ascii=False).encode() + b'\n')
-        self.file.flush()
-        os.fsync(self.file.fileno())
+@patch
+def _write(self: Journal, entry):
+    self.file.write(json.dumps(entry, ensure_ascii=False).encode() + b'\n')
+    self.file.flush()
+    os.fsync(self.file.fileno())
 
-    def add(self, portion: int, answers: list[Answer]): self._write({'portion': portion, 'answers': answers})
+@patch
+def add(self: Journal, portion: int, answers: list[Answer]): self._write({'portion': portion, 'answers': answers})
 
 # %% ../nbs/07_infer.ipynb #c5ee9cbd
 @patch
@@ -744,7 +768,7 @@ def as_questions(
     record = {'text': '', 'event': [{'event_type': l} for l in schema.labels]}
     return task.questions(record, task.gold(record, schema), schema, AskAll())
 
-# %% ../nbs/07_infer.ipynb #ce29cd94
+# %% ../nbs/07_infer.ipynb #f52ae062
 class Extractions(list):
     "The extractions of several texts."
     def to_jsonl(self, path: str | Path) -> int:
@@ -761,16 +785,11 @@ class Extractions(list):
             for item in e.items_found: out.writerows(map(_plain, (e.text, *cells)) for cells in e.task.cells(item))
         with atomic_write(path) as f: f.write(table.getvalue().encode('utf-8-sig'))
 
-    def triples(self) -> list[tuple[str, str, str]]:
-        "(subject, relation, object) of all texts, without repeats; `UserError` for a task that finds none."
-        return unique(t for e in self for item in e.items_found for t in e.task.triples(item))
-
-    def graph(self): return graph(self.triples())
-
 def _plain(s):
     "A cell that no spreadsheet takes for a formula."
     return "'" + s if s[:1] in ('=', '+', '-', '@', '\t', '\r') else s
 
+# %% ../nbs/07_infer.ipynb #66e1e306
 @patch
 def to_jsonl(self: Extraction, path: str | Path): return Extractions([self]).to_jsonl(path)
 @patch
@@ -779,6 +798,15 @@ def to_csv(self: Extraction, path: str | Path): return Extractions([self]).to_cs
 def triples(self: Extraction): return Extractions([self]).triples()
 @patch
 def graph(self: Extraction): return Extractions([self]).graph()
+
+# %% ../nbs/07_infer.ipynb #73abd178
+@patch
+def triples(self: Extractions) -> list[tuple[str, str, str]]:
+    "(subject, relation, object) of all texts, without repeats; `UserError` for a task that finds none."
+    return unique(t for e in self for item in e.items_found for t in e.task.triples(item))
+
+@patch
+def graph(self: Extractions): return graph(self.triples())
 
 # %% ../nbs/07_infer.ipynb #bcbb6539
 @lru_cache
@@ -815,7 +843,8 @@ def _edge(a, b, names, wide):
 
 def _box(at, name):
     x, y, w = *at, _width(name)
-    return (f'<rect x="{x - w / 2:.0f}" y="{y - 13:.0f}" width="{w}" height="26" rx="8" fill="hsl(210 85% 60% / .3)" stroke="hsl(210 70% 50%)"/>'
+    rect = f'<rect x="{x - w / 2:.0f}" y="{y - 13:.0f}" width="{w}" height="26" rx="8" '
+    return (f'{rect} fill="Canvas"/>{rect} fill="hsl(210 85% 60% / .3)" stroke="hsl(210 70% 50%)"/>'
             f'<text x="{x:.0f}" y="{y + 4:.0f}" fill="currentColor">{escape(name)}</text>')
 
 # %% ../nbs/07_infer.ipynb #3ffdb471
@@ -854,10 +883,12 @@ class Extractor:
         self.batch_size, self.constrain, self.cutoff_len = batch_size, constrain, cutoff_len
         for name, folder in named.items(): self.load(name, folder)
 
-    def decoder(self, max_new_tokens: int, weigh: bool = False) -> Decoder:
-        "How texts are answered."
-        ends = end_ids(self.model, self.tokenizer, self.template)
-        return Decoder(self.model, self.tokenizer, ends, self.constrain, max_new_tokens, self.batch_size, weigh)
+# %% ../nbs/07_infer.ipynb #bc5883df
+@patch
+def decoder(self: Extractor, max_new_tokens: int, weigh: bool = False) -> Decoder:
+    "How texts are answered."
+    ends = end_ids(self.model, self.tokenizer, self.template)
+    return Decoder(self.model, self.tokenizer, ends, self.constrain, max_new_tokens, self.batch_size, weigh)
 
 # %% ../nbs/07_infer.ipynb #ef99bb51
 @patch
@@ -916,6 +947,26 @@ def extract(
     for (e, questions, _), a in zip(rows, answered):
         e.add(_sure(e, questions, a, threshold) if threshold else a.text, a.sure)
     return found[0] if isinstance(text, str) else found
+
+# %% ../nbs/07_infer.ipynb #391e68c7
+def calibration(
+    pairs: list[tuple[float, bool]], # (confidence, right?) of values
+    groups: int = 5,
+) -> list[tuple[float, float, int]]: # mean confidence, share that is right, how many
+    "How often values of like confidence are right."
+    pairs, n = sorted(pairs), max(1, -(-len(pairs) // groups))
+    cut = [pairs[i:i + n] for i in range(0, len(pairs), n)]
+    return [(sum(p for p, _ in g) / len(g), sum(r for _, r in g) / len(g), len(g)) for g in cut]
+
+def plot_calibration(points: list[tuple[float, float, int]]):
+    "The points of `calibration` beside the diagonal."
+    import matplotlib.pyplot as plt
+    fig, ax = plt.subplots(figsize=(4, 4))
+    ax.plot([0, 1], [0, 1], color='grey', lw=1)
+    ax.plot([p for p, *_ in points], [r for _, r, _ in points], 'o-')
+    ax.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel='confidence', ylabel='share that is right')
+    plt.close(fig)
+    return fig
 
 # %% ../nbs/07_infer.ipynb #562ba4ad
 @patch
@@ -1113,6 +1164,7 @@ def main(argv):
         return print(encode(ex.extract(o.text, read_labels(o.labels), o.task, o.language, o.max_new_tokens)))
     _tell(_predict_file(o, rows, model, tokenizer, chosen(model, tokenizer)), o.constrain)
 
+# %% ../nbs/07_infer.ipynb #b3edbfef
 def _use_preset(p, argv):
     from iepile_nb.model import use_preset
     use_preset(p, argv)

@@ -196,7 +196,7 @@ def test_graphs():
     assert set(g.edges(keys=True)) == {('<b>', '甲', 'p'), ('<b>', 'x', 'p'), ('<b>', '甲', 'q'), ('x', 'x', 'p')}
     svg = g._repr_html_()
     assert '<b>' not in svg and '&lt;b&gt;' in svg and 'p · q' in svg and 'nan' not in svg
-    assert len(parseString(svg).getElementsByTagName('rect')) == 3
+    assert len(parseString(svg).getElementsByTagName('rect')) == 6
     assert extraction('RE', '', {'r': []}).graph()._repr_html_() == '<i>nothing to draw</i>'
     with pytest.raises(UserError, match='NER answers hold no triples; those of RE'): extraction('NER', '', {'a': ['x']}).triples()
 
