@@ -276,7 +276,7 @@ def _frame(task, questions, lead):
     "The rules of a grammar but for what a string is."
     rule, asked = Rules(), {}
     for q in questions: asked.setdefault(task.answer_key(q), q)
-    start = record({key: task.shape(q, rule) for key, q in asked.items()})
+    start = keyed({key: task.shape(q, rule) for key, q in asked.items()})
     return f'start: {json.dumps(lead)} {start}\n{rule}' if lead else f'start: {start}\n{rule}'
 
 # %% ../nbs/07_infer.ipynb #581cb9fd

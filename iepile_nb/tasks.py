@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['SENTENCES', 'NAN', 'ask', 'MOST', 'TASKS', 'Schema', 'Question', 'describe', 'split', 'position', 'unique', 'Task',
-           'Rules', 'many', 'pairs', 'record', 'NER', 'RE', 'split_spo', 'SPO', 'Events', 'EE', 'EET', 'EEA', 'KG',
+           'Rules', 'many', 'pairs', 'keyed', 'NER', 'RE', 'split_spo', 'SPO', 'Events', 'EE', 'EET', 'EEA', 'KG',
            'get_task', 'encode', 'Code', 'in_line', 'code', 'answer_to', 'head', 'brackets', 'instruction', 'output',
            'read_instruction', 'guess_task', 'AskAll', 'parse_answer', 'Span', 'item_spans', 'find_spans', 'highlight']
 
@@ -235,7 +235,7 @@ def pairs(pieces: dict[str, str]) -> list[str]:
     "Keys with what stands at them, as pieces of a grammar."
     return [f'{json.dumps(encode(k) + ": ")} {piece}' for k, piece in pieces.items()]
 
-def record(pieces: dict[str, str]) -> str:
+def keyed(pieces: dict[str, str]) -> str:
     "A JSON object with exactly these keys in this order, as a grammar."
     return ' '.join(['"{"', ' ", " '.join(pairs(pieces)), '"}"'])
 
@@ -302,7 +302,7 @@ class RE(Task):
         by_place = sorted(found, key=lambda o: (position(text, o[0]), position(text, o[1])))
         return [{'subject': s, 'object': o} for s, o in by_place]
 
-    def shape(self, q, rule): return rule(many(rule(record({'subject': 'VALUE', 'object': 'VALUE'}))))
+    def shape(self, q, rule): return rule(many(rule(keyed({'subject': 'VALUE', 'object': 'VALUE'}))))
 
     def triples(self, item): yield item[1], item[0], item[2]
 
@@ -411,7 +411,7 @@ def _role(rule, piece):
     "The value of a role or attribute, or a list of values, as a grammar."
     return rule(f'{piece} | "[" VALUE (", " VALUE){{0,{MOST - 1}}} "]"')
 
-def _all_roles(q, rule): return record({r: _role(rule, 'MAYBE') for r in unique(q.parts)})
+def _all_roles(q, rule): return keyed({r: _role(rule, 'MAYBE') for r in unique(q.parts)})
 
 # %% ../nbs/01_tasks.ipynb #a2cebbe8
 class Events(Task):
@@ -502,7 +502,7 @@ class EE(Events):
 @patch
 def shape(self: EE, q, rule):
     roles = rule(f'"{{}}" | {_all_roles(q, rule)}' if q.parts else '"{}"')
-    return rule(many(rule(record({'trigger': 'MAYBE', 'arguments': roles}))))
+    return rule(many(rule(keyed({'trigger': 'MAYBE', 'arguments': roles}))))
 
 # %% ../nbs/01_tasks.ipynb #91edabf8
 class EET(NER):

@@ -9,7 +9,7 @@ import sys
 import pytest
 from conftest import ROOT
 
-COMMANDS = {'convert': 'convert', 'negatives': 'negatives', 'train': 'train', 'predict': 'infer', 'eval': 'evaluate', 'demo': 'course'}
+COMMANDS = {'convert': 'convert', 'negatives': 'negatives', 'train': 'train', 'predict': 'infer', 'eval': 'evaluate', 'demo': 'course', 'model': 'model'}
 
 
 def run(line, cwd, ok=0, timeout=300):
@@ -65,9 +65,9 @@ def test_the_documented_lines(place):
     assert 'F1' in out and (place/'results/output_msg/out.json').exists()
 
 
-@pytest.mark.parametrize('name', ['convert', 'negatives', 'train', 'predict', 'eval'])
+@pytest.mark.parametrize('name', ['convert', 'negatives', 'train', 'predict', 'eval', 'model'])
 def test_the_example_of_help_runs(name, place):
-    if name in ('train', 'predict', 'eval'): prepare(place)
+    if name in ('train', 'predict', 'eval', 'model'): prepare(place)
     text = ' '.join(run(f'iepile_{name} --help', place).split())
     example = re.search(rf'example: (iepile_{name} .*)', text)[1]
     run(example, place)

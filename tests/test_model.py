@@ -245,3 +245,78 @@ def test_family_is_checked(llama, caplog):
     assert not caplog.text
     check_family('chatglm', llama[0])
     assert '--model_name chatglm, but this model is of the family llama' in caplog.text
+
+@pytest.mark.parametrize('p', [.1, .5])
+def test_lean_dropout_computes_the_same(p):
+    x, w = torch.randn(3, 50, 16, dtype=torch.double, requires_grad=True), torch.randn(4, 16, dtype=torch.double, requires_grad=True)
+    torch.manual_seed(3)
+    kept = torch.empty(3, 50, 16, dtype=torch.bool).bernoulli_(1 - p)
+    wanted = torch.nn.functional.linear(x * kept / (1 - p), w)
+    torch.manual_seed(3)
+    got = M._DropLinear.apply(x, w, p)
+    up = torch.randn_like(got)
+    assert torch.allclose(got, wanted) and 0 < (~kept).double().mean() < 1
+    for a, b in zip(torch.autograd.grad(got, (x, w), up), torch.autograd.grad(wanted, (x, w), up)): assert torch.allclose(a, b)
+
+def test_lean_dropout_is_only_on_in_training(llama_dir, adapter):
+    model = load_model(llama_dir, adapter, trainable=True)[0]
+    plain = load_model(llama_dir, adapter)[0]
+    names = lambda m: {n for n, _ in m.named_parameters()}
+    assert names(model) == names(plain) and model.state_dict().keys() == plain.state_dict().keys()
+    assert torch.allclose(logits(model.eval()), logits(plain), atol=1e-6)
+    model.train()
+    assert not torch.allclose(logits(model), logits(model), atol=1e-6) # other inputs are dropped each time
+    assert torch.allclose(logits(model.merge_and_unload().eval()), logits(plain), atol=1e-4)
+
+
+# Plans, merging, the command
+
+def test_a_plan_is_what_a_step_takes(llama_dir):
+    shape, real = shape_of(llama_dir, torch.float32), add_lora(load_base(llama_dir)[0]).train()
+    rows = [Encoded([5] * 200, [-100] * 170 + [5] * 30)] * 6
+    with PeakMemory(real.parameters()) as seen: answer_loss(real.get_base_model(), collate(rows, 0), net=real).backward()
+    planned = plan_memory(shape, 16, 6, 200, 180)
+    assert .8 < (planned['activations'] + planned['gradients'] + planned['logits']) / seen.peak < 1.25
+    assert planned['weights'] == sum(p.nbytes for p in load_base(llama_dir)[0].parameters())
+    small = plan_memory(shape, 4, 6, 200, 180)['weights'], sum(p.nbytes for p in load_base(llama_dir, 4)[0].parameters())
+    assert small[0] == pytest.approx(small[1], rel=.1)
+
+def test_a_plan_gives_advice(llama_dir):
+    shape = shape_of(llama_dir, torch.float32)
+    fits, tight = plan(shape, [(200, 30)] * 9, rows=8, memory=1e12, speed=1e9), plan(shape, [(200, 30)] * 9, rows=8, memory=1e6)
+    assert not fits.advice and fits.seconds > 0 and 'it fits' in str(fits)
+    assert 'it does not fit' in str(tight) and tight.advice[0].startswith('with --gradient_checkpointing') and '--bits 4' in tight.advice[2]
+
+def rows_file(path):
+    from iepile_nb.core import write_jsonl
+    q = lambda c: json.dumps({'instruction': 'i', 'schema': ['a'], 'input': c})
+    write_jsonl(path, [{'task': 'NER', 'instruction': q(c * 5), 'output': json.dumps({'a': [c]})} for c in 'xyz'])
+    return path
+
+def test_plan_command(llama_dir, tmp_path, capsys):
+    rows = rows_file(tmp_path/'train.json')
+    line = ['plan', '--model_name_or_path', str(llama_dir), '--train_file', str(rows), '--lora_r', '4', '--template', 'alpaca', '--memory', '4', '--dry_run']
+    assert M.main(line) == 0
+    out = capsys.readouterr().out
+    for part in ('3 rows of', 'activations', 'it fits', 'time: about', 'three steps on the longest rows'): assert part in out, out
+
+@pytest.mark.parametrize('bits', [16, 4])
+def test_merge_command(llama_dir, adapter, tmp_path, capsys, bits):
+    base, tokenizer = load_base(llama_dir, bits)
+    shutil.copytree(adapter, tmp_path/'a')
+    (tmp_path/'a'/M.CONTRACT).write_text(json.dumps(make_contract(base, tokenizer, TEMPLATES['alpaca'], bits=bits)))
+    line = ['merge', '--model_name_or_path', str(llama_dir), '--checkpoint_dir', str(tmp_path/'a'), '--output_dir', str(tmp_path/'m')]
+    assert M.main([*line, '--check_file', str(rows_file(tmp_path/'rows.json')), '--limit', '2']) == 0
+    out = capsys.readouterr().out
+    assert '2 rows asked' in out and 'f1' in out and (bits == 16) == ('on weights of' not in out)
+    model, tokenizer = load_model(tmp_path/'m')
+    assert not getattr(model, 'is_quantized', False) and choose_template(model, tokenizer) == TEMPLATES['alpaca']
+    assert torch.allclose(logits(model), logits(load_model(llama_dir, tmp_path/'a', bits)[0]), atol=.1 if bits == 4 else 1e-4) # kernels of 4 bits round, too
+    assert M.main(line) == 1 and 'is not empty' in capsys.readouterr().err
+
+def test_other_parts_of_the_command(adapter, tmp_path, capsys):
+    assert M.main(['presets']) == 0 and 'oneke' in capsys.readouterr().out
+    assert M.main(['push', str(tmp_path), 'me/mine']) == 1 and 'neither an adapter nor a model' in capsys.readouterr().err
+    assert M.main(['push', str(adapter), 'mine']) == 1 and 'OWNER/NAME' in capsys.readouterr().err
+    with pytest.raises(SystemExit) as e: M.main(['presets', '--stray'])
+    assert e.value.code == 2
