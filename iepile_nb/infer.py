@@ -5,10 +5,10 @@
 # %% auto #0
 __all__ = ['ANY', 'MODES', 'MODEL_FLAGS', 'PREDICT_FLAGS', 'Slots', 'takes_slots', 'sight', 'same_start', 'Batch', 'ObjectEnd',
            'end_ids', 'Free', 'decoding', 'decode', 'choose', 'pieces_of', 'grammar', 'compiled', 'Guided', 'in_string',
-           'allowed', 'Asked', 'ask_row', 'ask_rows', 'plan', 'Answer', 'failed', 'Decoder', 'confidence', 'predict',
-           'answer_rows', 'generate', 'read_answer', 'weights_id', 'Journal', 'Extraction', 'guess_language',
-           'as_questions', 'Extractions', 'graph', 'draw', 'Extractor', 'boolean', 'model_arguments', 'load_arguments',
-           'flags', 'read_labels', 'parity', 'main']
+           'allowed', 'Asked', 'ask_row', 'ask_rows', 'in_windows', 'joined', 'plan', 'Answer', 'failed', 'Decoder',
+           'confidence', 'predict', 'answer_rows', 'answer_texts', 'generate', 'read_answer', 'weights_id', 'Journal',
+           'Extraction', 'guess_language', 'as_questions', 'Extractions', 'graph', 'draw', 'Extractor', 'calibration',
+           'plot_calibration', 'boolean', 'model_arguments', 'load_arguments', 'flags', 'read_labels', 'parity', 'main']
 
 # %% ../nbs/07_infer.ipynb #379a1781
 import argparse, csv, hashlib, io, json, os, re
@@ -47,20 +47,23 @@ class Slots:
         for b, o in zip(bigger, old or ()): b[:, :, :o.shape[2]] = o
         return bigger
 
-    def select(self, rows: list[int]):
-        "Keep these rows."
-        self.count = len(rows)
-        self.layers = {i: [o[o.new_tensor(rows, dtype=int)] for o in pair] for i, pair in self.layers.items()}
-
-    def copy(self, moves: list[tuple[int, int, int]]):
-        "Copy the first slots of rows to other rows: (from, to, how many)."
-        import torch
-        with torch.inference_mode():
-            for o in [o for pair in self.layers.values() for o in pair]:
-                pieces = [o[row, :, :n].clone() for row, _, n in moves]
-                for (_, to, n), piece in zip(moves, pieces): o[to, :, :n] = piece
-
     def get_seq_length(self, layer_idx=0): return self.end
+
+# %% ../nbs/07_infer.ipynb #272e762c
+@patch
+def select(self: Slots, rows: list[int]):
+    "Keep these rows."
+    self.count = len(rows)
+    self.layers = {i: [o[o.new_tensor(rows, dtype=int)] for o in pair] for i, pair in self.layers.items()}
+
+@patch
+def copy(self: Slots, moves: list[tuple[int, int, int]]):
+    "Copy the first slots of rows to other rows: (from, to, how many)."
+    import torch
+    with torch.inference_mode():
+        for o in [o for pair in self.layers.values() for o in pair]:
+            pieces = [o[row, :, :n].clone() for row, _, n in moves]
+            for (_, to, n), piece in zip(moves, pieces): o[to, :, :n] = piece
 
 # %% ../nbs/07_infer.ipynb #7b3c1f15
 def _core(model):
@@ -74,6 +77,7 @@ def takes_slots(model) -> bool:
     kinds = set(getattr(config, 'layer_types', None) or ()) - {'full_attention', 'sliding_attention'}
     return not kinds and not getattr(config, 'alibi', False) and 'position_ids' in inspect.signature(_core(model).forward).parameters
 
+# %% ../nbs/07_infer.ipynb #02f29b28
 def sight(
     model,
     places,    # positions of the new tokens, [rows, tokens]
@@ -164,10 +168,10 @@ def end_ids(
     model, tokenizer,
     template: Template,
 ) -> list[int]:
-    "The tokens that end an answer: the template's, the tokenizer's, and those the model itself names."
+    "The tokens that end an answer: the template's and its stop words, the tokenizer's, and those the model itself names."
     own = model.generation_config.eos_token_id
     own = own if isinstance(own, list) else [own]
-    return sorted({eos_id(tokenizer, template), tokenizer.eos_token_id, *own} - {None})
+    return sorted({eos_id(tokenizer, template), *stop_ids(tokenizer, template), tokenizer.eos_token_id, *own} - {None})
 
 # %% ../nbs/07_infer.ipynb #07742870
 @lru_cache(maxsize=8)
@@ -231,23 +235,27 @@ class _Rows:
             self._take(self.batch.step(self.new), range(len(self.writers)))
         return True
 
-    def _enter(self, free):
-        known, wave = {name for name, p in self.batch.read if p}, []
-        for item in self.todo[:len(free)]:
-            if item[0] in known or all(item[0] != i[0] for i in wave): wave.append(item)
-        self.todo = [i for i in self.todo[:len(free)] if i not in wave] + self.todo[len(free):]
-        places = free[:len(wave)]
-        for i, (_, _, w) in zip(places, wave): self.writers[i] = w
-        self._take(self.batch.enter([i[:2] for i in wave], places), places)
+# %% ../nbs/07_infer.ipynb #9139e40b
+@patch
+def _enter(self: _Rows, free):
+    known, wave = {name for name, p in self.batch.read if p}, []
+    for item in self.todo[:len(free)]:
+        if item[0] in known or all(item[0] != i[0] for i in wave): wave.append(item)
+    self.todo = [i for i in self.todo[:len(free)] if i not in wave] + self.todo[len(free):]
+    places = free[:len(wave)]
+    for i, (_, _, w) in zip(places, wave): self.writers[i] = w
+    self._take(self.batch.enter([i[:2] for i in wave], places), places)
 
-    def _leave(self, free):
-        going = [i for i in range(len(self.writers)) if i not in free]
-        self.batch.keep(going)
-        self.writers, self.new = [self.writers[i] for i in going], [self.new[i] for i in going]
+@patch
+def _leave(self: _Rows, free):
+    going = [i for i in range(len(self.writers)) if i not in free]
+    self.batch.keep(going)
+    self.writers, self.new = [self.writers[i] for i in going], [self.new[i] for i in going]
 
-    def _take(self, scores, places):
-        writers = [self.writers[i] for i in places]
-        for i, w, (t, score) in zip(places, writers, choose(scores, writers, self.weigh)): self.new[i] = [] if w.done else w.take(t, score)
+@patch
+def _take(self: _Rows, scores, places):
+    writers = [self.writers[i] for i in places]
+    for i, w, (t, score) in zip(places, writers, choose(scores, writers, self.weigh)): self.new[i] = [] if w.done else w.take(t, score)
 
 # %% ../nbs/07_infer.ipynb #b071ec98
 def choose(
@@ -268,7 +276,7 @@ def _frame(task, questions, lead):
     "The rules of a grammar but for what a string is."
     rule, asked = Rules(), {}
     for q in questions: asked.setdefault(task.answer_key(q), q)
-    start = record({key: task.shape(q, rule) for key, q in asked.items()})
+    start = keyed({key: task.shape(q, rule) for key, q in asked.items()})
     return f'start: {json.dumps(lead)} {start}\n{rule}' if lead else f'start: {start}\n{rule}'
 
 # %% ../nbs/07_infer.ipynb #581cb9fd
@@ -327,19 +335,6 @@ class Guided:
         self.tokens, self.scores, self.forced, self.done = [], [], 0, False
         self._force()
 
-    def _force(self):
-        "Add the tokens that must come now."
-        new = [] if self.matcher.is_stopped() else self.matcher.compute_ff_tokens()
-        if self.matcher.validate_tokens(new) < len(new): new = self._spelled() # a label may look like a control token, but is text
-        self.matcher.consume_tokens(new)
-        self.done = self.matcher.is_stopped()
-        self.tokens, self.scores, self.forced = self.tokens + new, self.scores + [None] * len(new), self.forced + len(new)
-        return new
-
-    def _spelled(self):
-        "What must come now, in ordinary tokens."
-        return self.ll.greedy_tokenize(self.matcher.compute_ff_bytes().decode('utf-8', 'ignore'))
-
     def take(self, token: int, score: float | None = None) -> list[int]:
         "Add a token to the answer, and those that must follow; what the model reads next."
         self.matcher.consume_token(token)
@@ -352,9 +347,11 @@ class Guided:
     @property
     def text(self) -> str:
         text, twice = self.ll.decode_bytes(self.tokens).decode('utf-8', 'replace').strip(), []
-        obj = json.loads(text, object_pairs_hook=partial(_joined, twice)) if self.done else None
+        if self.matcher.is_error(): log.warning('an answer broke off: %s', self.matcher.get_error().splitlines()[0])
+        elif self.done: obj = json.loads(text, object_pairs_hook=partial(_joined, twice))
         return encode(obj) if twice else text
 
+# %% ../nbs/07_infer.ipynb #b0d22d0a
 def _joined(twice, pairs):
     "A JSON object in which a key that stands twice has both values: an entity may be named again."
     obj = {}
@@ -362,6 +359,24 @@ def _joined(twice, pairs):
         if k in obj: twice.append(k)
         obj[k] = {**obj[k], **v} if isinstance(obj.get(k), dict) and isinstance(v, dict) else v
     return obj
+
+# %% ../nbs/07_infer.ipynb #597531dc
+@patch
+def _force(self: Guided):
+    "Add the tokens that must come now."
+    new = [] if self.matcher.is_stopped() else self.matcher.compute_ff_tokens()
+    if self.matcher.validate_tokens(new) < len(new): new = self._spelled() # a label may look like a control token, but is text
+    self.matcher.consume_tokens(new)
+    self.done = self.matcher.is_stopped()
+    self.tokens, self.scores, self.forced = self.tokens + new, self.scores + [None] * len(new), self.forced + len(new)
+    return new
+
+@patch
+def _spelled(self: Guided):
+    "What must come now, in ordinary tokens."
+    raw = self.matcher.compute_ff_bytes()
+    begun = re.match(rb'[\x80-\xbf]*', raw)[0] # the rest of a character
+    return (self.ll.tokenize_bytes(begun) if begun else []) + self.ll.greedy_tokenize(raw[len(begun):].decode('utf-8', 'ignore'))
 
 # %% ../nbs/07_infer.ipynb #94e78d23
 def in_string(text: bytes) -> bool:
@@ -382,6 +397,7 @@ def close(self: Guided):
     self.forced += n + len(ending) - len(self.tokens)
     self.tokens, self.scores, self.done = self.tokens[:n] + ending, self.scores[:n] + [None] * len(ending), True
 
+# %% ../nbs/07_infer.ipynb #453dbf8e
 @patch
 def _ending(self: Guided, text):
     "Tokens that close everything, as far as the grammar lets them; None, and the matcher as before, if it does not."
@@ -456,6 +472,24 @@ def ask_rows(rows: list[dict], tokenizer, template: Template, cutoff_len: int) -
                               'input text was left out', shortened, len(rows), cutoff_len)
     return asked
 
+# %% ../nbs/07_infer.ipynb #2e768587
+def in_windows(rows: list[dict], tokenizer, template: Template, cutoff_len: int) -> list[list[dict]]:
+    "For each row one or several, with a piece of its text each."
+    def split(row):
+        try: pieces = windows(tokenizer, template, row_query(row), cutoff_len)
+        except UserError: return [row]
+        return [{**row, 'instruction': p} for p in pieces] if len(pieces) > 1 else [row]
+    parts = [split(r) for r in rows]
+    if n := sum(len(p) > 1 for p in parts): log.info('%d of %d texts are asked in pieces', n, len(rows))
+    return parts
+
+def joined(answers: list['Answer']) -> 'Answer':
+    "The answers to the pieces of a text as one."
+    if len(answers) == 1: return answers[0]
+    text = encode(merge_answers([read_answer(a.text)[0] or {} for a in answers]))
+    sure = {k: max(a.sure.get(k, 0) for a in answers) for a in answers for k in a.sure}
+    return Answer(text, sum(a.tokens for a in answers), sum(a.forced for a in answers), any(a.again for a in answers), sure)
+
 # %% ../nbs/07_infer.ipynb #ca37be6d
 def plan(
     asked: list[Asked],
@@ -493,6 +527,8 @@ class Decoder:
     def __init__(self, model, tokenizer, ends: list[int], constrain: str = 'span', max_new_tokens: int = 256, batch_size: int = 64, weigh: bool = False):
         if constrain not in MODES: raise UserError(f"--constrain {constrain}: there are {', '.join(MODES)}")
         if constrain != 'free' or weigh: _guide(tokenizer)
+        if model.config.is_encoder_decoder and (constrain != 'free' or weigh):
+            raise UserError(f'--constrain {constrain}: an encoder-decoder model answers only with --constrain free, without --confidence')
         self.model, self.tokenizer, self.ends = model, tokenizer, set(ends)
         self.constrain, self.max_new_tokens, self.batch_size, self.weigh = constrain, max_new_tokens, batch_size, weigh
 
@@ -502,18 +538,27 @@ class Decoder:
         matcher = compiled(self.tokenizer, a.task, a.questions, a.text if mode == 'span' else None)
         return Guided(self.tokenizer, matcher, self.max_new_tokens)
 
-    def together(self, asked: list[Asked]) -> list[Answer]:
-        "Answers to the rows of a portion."
-        writers = [self.writer(a, self.constrain) for a in asked]
-        self.decode(asked, writers)
-        wrong = [i for i, a in enumerate(asked) if self.constrain == 'failed' and failed(a, writers[i].text)]
-        for i in wrong: writers[i] = self.writer(asked[i], 'span')
-        self.decode([asked[i] for i in wrong], [writers[i] for i in wrong])
-        sure = [confidence(self.tokenizer, w, a.task) if self.weigh and a.task else {} for w, a in zip(writers, asked)]
-        return [Answer(w.text, len(w.tokens), w.forced, i in wrong, s) for i, (w, s) in enumerate(zip(writers, sure))]
+# %% ../nbs/07_infer.ipynb #c3ab0915
+@patch
+def together(self: Decoder, asked: list[Asked]) -> list[Answer]:
+    "Answers to the rows of a portion."
+    if self.model.config.is_encoder_decoder: return self.translated(asked)
+    writers = [self.writer(a, self.constrain) for a in asked]
+    self.decode(asked, writers)
+    wrong = [i for i, a in enumerate(asked) if self.constrain == 'failed' and failed(a, writers[i].text)]
+    for i in wrong: writers[i] = self.writer(asked[i], 'span')
+    self.decode([asked[i] for i in wrong], [writers[i] for i in wrong])
+    sure = [confidence(self.tokenizer, w, a.task) if self.weigh and a.task else {} for w, a in zip(writers, asked)]
+    return [Answer(w.text, len(w.tokens), w.forced, i in wrong, s) for i, (w, s) in enumerate(zip(writers, sure))]
 
-    def decode(self, asked, writers):
-        decode(self.model, [a.prompt for a in asked], writers, self.batch_size, [a.start for a in asked], self.weigh)
+@patch
+def translated(self: Decoder, asked):
+    from iepile_nb.model import seq2seq_answers
+    return [Answer(t) for t in seq2seq_answers(self.model, self.tokenizer, [a.prompt for a in asked], self.max_new_tokens, self.batch_size)]
+
+@patch
+def decode(self: Decoder, asked, writers):
+    decode(self.model, [a.prompt for a in asked], writers, self.batch_size, [a.start for a in asked], self.weigh)
 
 # %% ../nbs/07_infer.ipynb #b0417189
 def confidence(tokenizer, writer, task: Task) -> dict[str, float]: # value: probability per token, the higher where it stands twice
@@ -554,17 +599,17 @@ def answers(self: Decoder, asked: list[Asked]) -> list[Answer]:
 def predict(
     rows: Iterable[dict],       # test rows
     model, tokenizer,
-    template: str = 'auto',     # a name in `TEMPLATES`, or auto
+    template: str | Template = 'auto', # or a name in `TEMPLATES`
     cutoff_len: int = 1024,     # tokens a prompt may have
     max_new_tokens: int = 256,  # tokens of an answer that the model may choose
     batch_size: int = 64,
     constrain: str = 'span',    # span: values from the text; schema: asked labels and shape; free; failed: span where free fails
+    window: bool = False,       # ask long texts in pieces?
 ) -> Iterator[dict]:            # the same rows with `output`
     "Answer rows: one out for each one in, in their order."
     rows, template = list(rows), get_template(template, tokenizer)
     decoder = Decoder(model, tokenizer, end_ids(model, tokenizer, template), constrain, max_new_tokens, batch_size)
-    found = answer_rows(decoder, ask_rows(rows, tokenizer, template, cutoff_len))
-    for row, a in zip(rows, found): yield {**row, 'output': a.text}
+    for row, a in zip(rows, answer_texts(decoder, rows, template, cutoff_len, window)): yield {**row, 'output': a.text}
 
 # %% ../nbs/07_infer.ipynb #11b6b477
 def answer_rows(
@@ -583,6 +628,14 @@ def answer_rows(
             if number not in done: yield from portion
     for _ in progress(work(), 'rows answered', sum(len(p) for n, p in enumerate(portions) if n not in done)): pass
     return found
+
+# %% ../nbs/07_infer.ipynb #b5ee762e
+def answer_texts(decoder: Decoder, rows: list[dict], template: Template, cutoff_len: int, window: bool = False, journal=None) -> list[Answer]:
+    "Answers to rows as they stand in a file; `journal` makes a `Journal` from what is asked."
+    parts = in_windows(rows, decoder.tokenizer, template, cutoff_len) if window else [[r] for r in rows]
+    asked = ask_rows([r for p in parts for r in p], decoder.tokenizer, template, cutoff_len)
+    found = iter(answer_rows(decoder, asked, journal and journal(asked)))
+    return [joined([next(found) for _ in p]) for p in parts]
 
 # %% ../nbs/07_infer.ipynb #c0698490
 def generate(
@@ -634,23 +687,27 @@ class Journal:
         self.file.truncate(good)
         if not good: self._write(about)
 
-    def _read(self, about):
-        "Take what is there; the number of bytes up to a line that was being written."
-        good = 0
-        for line in self.path.read_bytes().splitlines(keepends=True):
-            if not line.endswith(b'\n'): break
-            entry = json.loads(line)
-            if not good: self._compare(entry, about)
-            else: self.done[entry['portion']] = [Answer(*a) for a in entry['answers']]
-            good += len(line)
-        return good
+# %% ../nbs/07_infer.ipynb #cf25d89d
+@patch
+def _read(self: Journal, about):
+    "Take what is there; the number of bytes up to a line that was being written."
+    good = 0
+    for line in self.path.read_bytes().splitlines(keepends=True):
+        if not line.endswith(b'\n'): break
+        entry = json.loads(line)
+        if not good: self._compare(entry, about)
+        else: self.done[entry['portion']] = [Answer(*a) for a in entry['answers']]
+        good += len(line)
+    return good
 
-    def _write(self, entry):
-        self.file.write(json.dumps(entry, ensure_ascii=False).encode() + b'\n')
-        self.file.flush()
-        os.fsync(self.file.fileno())
+@patch
+def _write(self: Journal, entry):
+    self.file.write(json.dumps(entry, ensure_ascii=False).encode() + b'\n')
+    self.file.flush()
+    os.fsync(self.file.fileno())
 
-    def add(self, portion: int, answers: list[Answer]): self._write({'portion': portion, 'answers': answers})
+@patch
+def add(self: Journal, portion: int, answers: list[Answer]): self._write({'portion': portion, 'answers': answers})
 
 # %% ../nbs/07_infer.ipynb #c5ee9cbd
 @patch
@@ -711,7 +768,7 @@ def as_questions(
     record = {'text': '', 'event': [{'event_type': l} for l in schema.labels]}
     return task.questions(record, task.gold(record, schema), schema, AskAll())
 
-# %% ../nbs/07_infer.ipynb #ce29cd94
+# %% ../nbs/07_infer.ipynb #f52ae062
 class Extractions(list):
     "The extractions of several texts."
     def to_jsonl(self, path: str | Path) -> int:
@@ -728,16 +785,11 @@ class Extractions(list):
             for item in e.items_found: out.writerows(map(_plain, (e.text, *cells)) for cells in e.task.cells(item))
         with atomic_write(path) as f: f.write(table.getvalue().encode('utf-8-sig'))
 
-    def triples(self) -> list[tuple[str, str, str]]:
-        "(subject, relation, object) of all texts, without repeats; `UserError` for a task that finds none."
-        return unique(t for e in self for item in e.items_found for t in e.task.triples(item))
-
-    def graph(self): return graph(self.triples())
-
 def _plain(s):
     "A cell that no spreadsheet takes for a formula."
     return "'" + s if s[:1] in ('=', '+', '-', '@', '\t', '\r') else s
 
+# %% ../nbs/07_infer.ipynb #66e1e306
 @patch
 def to_jsonl(self: Extraction, path: str | Path): return Extractions([self]).to_jsonl(path)
 @patch
@@ -746,6 +798,15 @@ def to_csv(self: Extraction, path: str | Path): return Extractions([self]).to_cs
 def triples(self: Extraction): return Extractions([self]).triples()
 @patch
 def graph(self: Extraction): return Extractions([self]).graph()
+
+# %% ../nbs/07_infer.ipynb #73abd178
+@patch
+def triples(self: Extractions) -> list[tuple[str, str, str]]:
+    "(subject, relation, object) of all texts, without repeats; `UserError` for a task that finds none."
+    return unique(t for e in self for item in e.items_found for t in e.task.triples(item))
+
+@patch
+def graph(self: Extractions): return graph(self.triples())
 
 # %% ../nbs/07_infer.ipynb #bcbb6539
 @lru_cache
@@ -782,7 +843,8 @@ def _edge(a, b, names, wide):
 
 def _box(at, name):
     x, y, w = *at, _width(name)
-    return (f'<rect x="{x - w / 2:.0f}" y="{y - 13:.0f}" width="{w}" height="26" rx="8" fill="hsl(210 85% 60% / .3)" stroke="hsl(210 70% 50%)"/>'
+    rect = f'<rect x="{x - w / 2:.0f}" y="{y - 13:.0f}" width="{w}" height="26" rx="8" '
+    return (f'{rect} fill="Canvas"/>{rect} fill="hsl(210 85% 60% / .3)" stroke="hsl(210 70% 50%)"/>'
             f'<text x="{x:.0f}" y="{y + 4:.0f}" fill="currentColor">{escape(name)}</text>')
 
 # %% ../nbs/07_infer.ipynb #3ffdb471
@@ -805,23 +867,28 @@ class Extractor:
         model: str | tuple = 'tiny',      # tiny, a folder, a name on the hub, or (model, tokenizer)
         adapter: str | dict | None = None,# adapter folders, with commas between them; or {name: folder}
         bits: int = 16,                   # 16, 8 or 4
-        template: str = 'auto',           # a name in `TEMPLATES`, or auto
+        template: str | None = None,      # a name in `TEMPLATES`, or auto; None = the adapter's own
+        preset: str | None = None,        # a name in `PRESETS`, for the template
+        force: bool = False,              # ask in another way than the adapter was trained?
         batch_size: int = 64,             # rows decoded together
         constrain: str = 'span',          # span, schema, free or failed
         cutoff_len: int = 1024,           # tokens a prompt may have
         **kw,                             # for `load_model` (dtype, trust_remote_code, ...)
     ):
-        from iepile_nb.model import load_model
+        from iepile_nb.model import choose_template, load_model
         named = adapter if isinstance(adapter, dict) else {}
         loaded = model if isinstance(model, tuple) else load_model(model, None if named else adapter, bits, **kw)
         self.model, self.tokenizer = loaded
-        self.template, self.batch_size, self.constrain, self.cutoff_len = template, batch_size, constrain, cutoff_len
+        self.template = choose_template(*loaded, template, next(iter(named.values()), None) if named else adapter, preset, force)
+        self.batch_size, self.constrain, self.cutoff_len = batch_size, constrain, cutoff_len
         for name, folder in named.items(): self.load(name, folder)
 
-    def decoder(self, max_new_tokens: int, weigh: bool = False) -> Decoder:
-        "How texts are answered."
-        ends = end_ids(self.model, self.tokenizer, get_template(self.template, self.tokenizer))
-        return Decoder(self.model, self.tokenizer, ends, self.constrain, max_new_tokens, self.batch_size, weigh)
+# %% ../nbs/07_infer.ipynb #bc5883df
+@patch
+def decoder(self: Extractor, max_new_tokens: int, weigh: bool = False) -> Decoder:
+    "How texts are answered."
+    ends = end_ids(self.model, self.tokenizer, self.template)
+    return Decoder(self.model, self.tokenizer, ends, self.constrain, max_new_tokens, self.batch_size, weigh)
 
 # %% ../nbs/07_infer.ipynb #ef99bb51
 @patch
@@ -875,11 +942,31 @@ def extract(
 ) -> Extraction | Extractions:      # one for each text
     "Ask about a text. Raises `UserError` if the schema has no labels for the task."
     found, rows = self._ask(text, schema, task, language, split_num)
-    template = get_template(self.template, self.tokenizer)
-    asked = ask_rows([r for *_, r in rows], self.tokenizer, template, self.cutoff_len)
-    for (e, questions, _), a in zip(rows, answer_rows(self.decoder(max_new_tokens, threshold is not None), asked)):
+    decoder = self.decoder(max_new_tokens, threshold is not None)
+    answered = answer_texts(decoder, [r for *_, r in rows], self.template, self.cutoff_len, window=True)
+    for (e, questions, _), a in zip(rows, answered):
         e.add(_sure(e, questions, a, threshold) if threshold else a.text, a.sure)
     return found[0] if isinstance(text, str) else found
+
+# %% ../nbs/07_infer.ipynb #391e68c7
+def calibration(
+    pairs: list[tuple[float, bool]], # (confidence, right?) of values
+    groups: int = 5,
+) -> list[tuple[float, float, int]]: # mean confidence, share that is right, how many
+    "How often values of like confidence are right."
+    pairs, n = sorted(pairs), max(1, -(-len(pairs) // groups))
+    cut = [pairs[i:i + n] for i in range(0, len(pairs), n)]
+    return [(sum(p for p, _ in g) / len(g), sum(r for _, r in g) / len(g), len(g)) for g in cut]
+
+def plot_calibration(points: list[tuple[float, float, int]]):
+    "The points of `calibration` beside the diagonal."
+    import matplotlib.pyplot as plt
+    fig, ax = plt.subplots(figsize=(4, 4))
+    ax.plot([0, 1], [0, 1], color='grey', lw=1)
+    ax.plot([p for p, *_ in points], [r for _, r, _ in points], 'o-')
+    ax.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel='confidence', ylabel='share that is right')
+    plt.close(fig)
+    return fig
 
 # %% ../nbs/07_infer.ipynb #562ba4ad
 @patch
@@ -895,7 +982,7 @@ def stream(
     "Ask about a text and watch the answer being written."
     _, rows = self._ask(text, schema, task, language, split_num)
     decoder, last = self.decoder(max_new_tokens), None
-    asked = ask_rows([r for *_, r in rows], self.tokenizer, get_template(self.template, self.tokenizer), self.cutoff_len)
+    asked = ask_rows([r for *_, r in rows], self.tokenizer, self.template, self.cutoff_len)
     writers = [decoder.writer(a, 'span' if self.constrain == 'failed' else self.constrain) for a in asked]
     for end in chain(decoding(self.model, [a.prompt for a in asked], writers, self.batch_size, [a.start for a in asked]), [True]):
         e = Extraction(get_task(task), text)
@@ -981,6 +1068,7 @@ def _parser():
       'is fixed; free: nothing is; failed: span for rows whose free answer is not well-formed (%(default)s)')
     a('--max_new_tokens', type=int, default=256, help='tokens of an answer that the model may choose (%(default)s)')
     a('--batch_size', type=int, default=64, help='rows decoded together; fewer where memory is short (%(default)s)')
+    a('--window', **switch, help='ask texts that are longer than --cutoff_len in overlapping pieces, and join the answers')
     a('--confidence', **switch, help='write how sure the model is of each string, as `confidence`')
     a('--limit', type=int, help='answer only the first N rows')
     a('--overwrite', **switch, help='begin afresh where an unfinished prediction was begun with something else')
@@ -1005,13 +1093,14 @@ def read_labels(
 def parity(
     rows: list[dict],
     load,                      # a function that loads model and tokenizer in a number format (None = as it is)
-    template,
+    choose_template,           # a function from model and tokenizer to a template
     constrain: str = 'span',
     batch_size: int = 64,
     **kw,                      # for `predict`
 ) -> Iterator[tuple[str, float]]: # what was changed, and the share of answers that differ
     "How many answers change with batch size, mode and precision."
     model, tokenizer = load(None)
+    template = choose_template(model, tokenizer)
     ask = lambda model, **more: [r['output'] for r in predict(rows, model, tokenizer, template, **{**kw, 'constrain': constrain, 'batch_size': batch_size, **more})]
     first = ask(model)
     share = lambda other: sum(a != b for a, b in zip(first, other)) / len(first)
@@ -1028,16 +1117,17 @@ def parity(
 def _predict_file(o, rows, model, tokenizer, template):
     "Answer a file, going on with what was done before."
     decoder = Decoder(model, tokenizer, end_ids(model, tokenizer, template), o.constrain, o.max_new_tokens, o.batch_size, o.confidence)
-    asked = ask_rows(rows, tokenizer, template, o.cutoff_len)
-    prompts = hashlib.sha256(repr([(a.prompt, a.text) for a in asked]).encode('utf-8', 'surrogatepass')).hexdigest()[:16]
-    options = {f'--{k}': getattr(o, k) for k in ('constrain', 'max_new_tokens', 'batch_size', 'confidence', 'bits')}
-    about = {'model or adapter': weights_id(model), 'input, template or --cutoff_len': prompts, **options}
-    journal = Journal(f'{o.output_file}.journal', about, o.overwrite)
-    if journal.done: log.info('%d rows were answered before', sum(map(len, journal.done.values())))
-    found = answer_rows(decoder, asked, journal)
+    def journal(asked):
+        prompts = hashlib.sha256(repr([(a.prompt, a.text) for a in asked]).encode('utf-8', 'surrogatepass')).hexdigest()[:16]
+        options = {f'--{k}': getattr(o, k) for k in ('constrain', 'max_new_tokens', 'batch_size', 'confidence', 'window')}
+        about = {'model or adapter': weights_id(model), 'input, template or --cutoff_len': prompts, **options}
+        journal.made = Journal(f'{o.output_file}.journal', about, o.overwrite)
+        if done := journal.made.done: log.info('%d rows were answered before', sum(map(len, done.values())))
+        return journal.made
+    found = answer_texts(decoder, rows, template, o.cutoff_len, o.window, journal)
     more = lambda a: {'output': a.text, **({'confidence': a.sure} if o.confidence else {})}
     print(f'{o.output_file}: {write_jsonl(o.output_file, ({**r, **more(a)} for r, a in zip(rows, found)))} rows answered')
-    journal.remove()
+    journal.made.remove()
     return found
 
 def _tell(found, constrain):
@@ -1054,22 +1144,30 @@ def main(argv):
     "Answer a file of test rows, or ask about one text."
     from itertools import islice
     p = _parser()
+    if '--preset' in argv: _use_preset(p, argv)
     o = p.parse_args(argv)
     if o.text is not None and not o.labels: p.error('--text needs --labels')
     if o.text is None and not (o.input_file and (o.output_file or o.parity)): p.error('--input_file and --output_file, or --text and --labels, are needed')
     rows = [row for _, row in islice(read_jsonl(o.input_file), o.limit or o.parity)] if o.text is None else []
     if o.text is not None: questions = as_questions(get_task(o.task), read_labels(o.labels))
-    from iepile_nb.model import load_model
+    from iepile_nb.model import choose_template, load_model
+    given = {k: getattr(o, k) for k in ('cutoff_len', 'bits') if f'--{k}' in argv}
+    chosen = lambda model, tokenizer: choose_template(model, tokenizer, o.template, o.checkpoint_dir, o.preset, o.force, **given)
     if o.parity:
         load = lambda number: load_model(**{**load_arguments(o), **({'dtype': number} if number else {})})
-        for what, share in parity(rows, load, o.template, o.constrain, o.batch_size, cutoff_len=o.cutoff_len, max_new_tokens=o.max_new_tokens):
+        for what, share in parity(rows, load, chosen, o.constrain, o.batch_size, cutoff_len=o.cutoff_len, max_new_tokens=o.max_new_tokens):
             print(f'{what}: {100 * share:.1f}% of {len(rows)} answers differ')
         return
     model, tokenizer = load_model(**load_arguments(o))
     if o.text is not None:
-        ex = Extractor((model, tokenizer), template=o.template, constrain=o.constrain, cutoff_len=o.cutoff_len)
+        ex = Extractor((model, tokenizer), template=chosen(model, tokenizer), constrain=o.constrain, cutoff_len=o.cutoff_len)
         return print(encode(ex.extract(o.text, read_labels(o.labels), o.task, o.language, o.max_new_tokens)))
-    _tell(_predict_file(o, rows, model, tokenizer, get_template(o.template, tokenizer)), o.constrain)
+    _tell(_predict_file(o, rows, model, tokenizer, chosen(model, tokenizer)), o.constrain)
+
+# %% ../nbs/07_infer.ipynb #b3edbfef
+def _use_preset(p, argv):
+    from iepile_nb.model import use_preset
+    use_preset(p, argv)
 
 # %% ../nbs/07_infer.ipynb #f033ca39
 if __name__ == '__main__' and not in_notebook(): raise SystemExit(main())

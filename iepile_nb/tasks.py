@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['SENTENCES', 'NAN', 'ask', 'MOST', 'TASKS', 'Schema', 'Question', 'describe', 'split', 'position', 'unique',
-           'distinct', 'only', 'Task', 'Rules', 'many', 'pairs', 'record', 'NER', 'RE', 'split_spo', 'SPO', 'Events',
+           'distinct', 'only', 'Task', 'Rules', 'many', 'pairs', 'keyed', 'NER', 'RE', 'split_spo', 'SPO', 'Events',
            'EE', 'EET', 'EEA', 'KG', 'get_task', 'encode', 'Code', 'in_line', 'code', 'head', 'brackets', 'instruction',
            'output', 'read_instruction', 'guess_task', 'AskAll', 'parse_answer', 'Span', 'item_spans', 'find_spans',
            'highlight']
@@ -283,7 +283,7 @@ def pairs(pieces: dict[str, str]) -> list[str]:
     "Keys with what stands at them, as pieces of a grammar."
     return [f'{json.dumps(encode(k) + ": ")} {piece}' for k, piece in pieces.items()]
 
-def record(pieces: dict[str, str]) -> str:
+def keyed(pieces: dict[str, str]) -> str:
     "A JSON object with exactly these keys in this order, as a grammar."
     return ' '.join(['"{"', ' ", " '.join(pairs(pieces)), '"}"'])
 
@@ -357,7 +357,7 @@ class RE(Task):
         (s, o), = found
         return f'[{{"subject": {encode_basestring(s)}, "object": {encode_basestring(o)}}}]'
 
-    def shape(self, q, rule): return rule(many(rule(record({'subject': 'VALUE', 'object': 'VALUE'}))))
+    def shape(self, q, rule): return rule(many(rule(keyed({'subject': 'VALUE', 'object': 'VALUE'}))))
 
     def triples(self, item): yield item[1], item[0], item[2]
 
@@ -478,7 +478,7 @@ def _role(rule, piece):
     "The value of a role or attribute, or a list of values, as a grammar."
     return rule(f'{piece} | "[" VALUE (", " VALUE){{0,{MOST - 1}}} "]"')
 
-def _all_roles(q, rule): return record({r: _role(rule, 'MAYBE') for r in unique(q.parts)})
+def _all_roles(q, rule): return keyed({r: _role(rule, 'MAYBE') for r in unique(q.parts)})
 
 # %% ../nbs/01_tasks.ipynb #a2cebbe8
 class Events(Task):
@@ -579,7 +579,7 @@ class EE(Events):
 @patch
 def shape(self: EE, q, rule):
     roles = rule(f'"{{}}" | {_all_roles(q, rule)}' if q.parts else '"{}"')
-    return rule(many(rule(record({'trigger': 'MAYBE', 'arguments': roles}))))
+    return rule(many(rule(keyed({'trigger': 'MAYBE', 'arguments': roles}))))
 
 # %% ../nbs/01_tasks.ipynb #91edabf8
 class EET(NER):

@@ -93,7 +93,7 @@ def test_what_has_changed_is_not_mixed(change, said, tmp_path, monkeypatch, caps
         with torch.no_grad():
             for name, p in lora.named_parameters(): p += .01 * ('lora_B' in name)
         lora.save_pretrained(tmp_path.parent/f'{tmp_path.name}_lora')
-        change = ['--checkpoint_dir', str(tmp_path.parent/f'{tmp_path.name}_lora')]
+        change = ['--checkpoint_dir', str(tmp_path.parent/f'{tmp_path.name}_lora'), '--template', 'auto']
     before = journal.read_bytes()
     assert main(command(tmp_path, *change)) == 1
     err = capsys.readouterr().err
@@ -155,8 +155,8 @@ def test_adapters_by_name(tmp_path):
             for n, p in lora.named_parameters(): p += shift * ('lora_B' in n)
         lora.save_pretrained(tmp_path/name)
     texts, labels = [json.loads(r['instruction'])['input'] for r in some_rows(4)], ['person', 'ship', 'place']
-    alone = {n: Extractor('tiny', adapter=n and str(tmp_path/n)).extract(texts, labels) for n in ('one', 'two', None)}
-    ex = Extractor('tiny', adapter={n: tmp_path/n for n in ('one', 'two')})
+    alone = {n: Extractor('tiny', adapter=n and str(tmp_path/n), template='auto').extract(texts, labels) for n in ('one', 'two', None)}
+    ex = Extractor('tiny', adapter={n: tmp_path/n for n in ('one', 'two')}, template='auto')
     for n in ('one', 'two', None, 'one'):
         ex.use(n)
         assert ex.extract(texts, labels) == alone[n]
@@ -196,7 +196,7 @@ def test_graphs():
     assert set(g.edges(keys=True)) == {('<b>', '甲', 'p'), ('<b>', 'x', 'p'), ('<b>', '甲', 'q'), ('x', 'x', 'p')}
     svg = g._repr_html_()
     assert '<b>' not in svg and '&lt;b&gt;' in svg and 'p · q' in svg and 'nan' not in svg
-    assert len(parseString(svg).getElementsByTagName('rect')) == 3
+    assert len(parseString(svg).getElementsByTagName('rect')) == 6
     assert extraction('RE', '', {'r': []}).graph()._repr_html_() == '<i>nothing to draw</i>'
     with pytest.raises(UserError, match='NER answers hold no triples; those of RE'): extraction('NER', '', {'a': ['x']}).triples()
 
@@ -204,6 +204,25 @@ def test_a_stream_ends_with_the_answer():
     ex, text = Extractor('tiny'), json.loads(some_rows(1)[0]['instruction'])['input']
     seen = list(ex.stream(text, ['person', 'ship'], language='en'))
     assert dict(seen[-1]) == dict(ex.extract(text, ['person', 'ship'], language='en')) and len(seen) > 1 and not seen[-1].problems
+
+
+# Long texts
+
+def test_long_texts_in_pieces(tmp_path, monkeypatch, caplog):
+    text = ' '.join(f'Then Tove Lindahl the {i}th went to Lagos.' for i in range(60))
+    monkeypatch.setattr(Decoder, 'together', lambda self, asked: [Answer(json.dumps({'person': [a.text.split(' went')[0][5:]]}), 3, 2, sure={'Tove': .5}) for a in asked])
+    row, (model, tokenizer) = {'task': 'NER', 'instruction': json.dumps({'instruction': 'i', 'schema': ['person'], 'input': text})}, load_model('tiny')
+    short, = predict([row], model, tokenizer, cutoff_len=200)
+    assert json.loads(short['output']) == {'person': ['Tove Lindahl the 0th']} and '1 of 1 prompts were longer' in caplog.text
+    caplog.clear()
+    caplog.set_level('INFO')
+    long, = predict([row], model, tokenizer, cutoff_len=200, window=True)
+    people = json.loads(long['output'])['person']
+    assert len(people) > 3 and people[0] == 'Tove Lindahl the 0th' and '1 of 1 texts are asked in pieces' in caplog.text and 'longer' not in caplog.text
+    write_jsonl(tmp_path/'in.json', [row])
+    assert main(command(tmp_path, '--window', '--cutoff_len', '200')) == 0
+    assert next(read_jsonl(tmp_path/'out.json'))[1]['output'] == long['output']
+    assert Extractor((model, tokenizer), cutoff_len=200).extract(text, ['person'])['person'][0] == 'Tove Lindahl the 0th'
 
 
 # Reading free answers
