@@ -12,7 +12,8 @@ __all__ = ['INPUT', 'PREDICTED', 'NO_LABEL', 'MODES', 'MATCHING', 'LENGTHS', 'OR
            'metrics_of', 'length_group', 'by_label', 'macro', 'id_key', 'agree', 'score_original', 'original_texts',
            'default_texts', 'Rules', 'rules_said', 'score_texts', 'evaluate', 'count_matrix', 'resampled',
            'interval_note', 'paired', 'exchanged', 'Difference', 'Differences', 'compare_results', 'Error', 'kind_of',
-           'errors_of', 'Errors', 'error_example', 'Finding', 'Findings', 'why', 'save_result', 'main']
+           'errors_of', 'Errors', 'error_example', 'reordered', 'Orders', 'orders', 'Finding', 'Findings', 'why',
+           'save_result', 'main']
 
 # %% ../nbs/08_evaluate.ipynb #2ca7c6bb
 import argparse, json, unicodedata
@@ -23,6 +24,7 @@ from functools import lru_cache, partial
 from html import escape
 from itertools import groupby, islice
 from pathlib import Path
+from statistics import mean, pstdev
 from typing import Any, Callable, Iterable, Iterator, NamedTuple
 
 import orjson
@@ -1093,6 +1095,57 @@ def hard_negatives(
     from iepile_nb.negatives import HardNegatives
     given = self.texts.given
     return HardNegatives.build(schema, predictions=given.path if given.rows is None else given.rows, method='mistakes')
+
+# %% ../nbs/08_evaluate.ipynb #ev4a0002
+def reordered(
+    rows: Iterable[dict],  # test rows with their label
+    order: int,            # which order; 0 leaves the rows as they are
+    seed: int = 42,
+) -> list[dict]:           # as many labels at a time, in another order
+    "The same questions about the same texts, shuffled by a generator of each text's own."
+    rows = list(rows)
+    if not order: return rows
+    res = []
+    for t in by_text([read_row(row, None, n) for n, row in enumerate(rows, 1)]):
+        r, questions = t[0], [q for x in t for q in x.questions]
+        record_rng(seed, str(r.row.get('source')), _id(r.row), f'order {order}').shuffle(questions)
+        if (language := language_of(r)) == 'other': raise UserError("the sentence of the instruction is none of IEPile's, so it cannot be written anew")
+        res += [{**r.row, 'instruction': instruction(r.task, language, b, r.text)} for b in r.task.batches(questions, len(r.questions))]
+    return res
+
+# %% ../nbs/08_evaluate.ipynb #ev4a0004
+class Orders(list):
+    "Results by order of the labels; displays as a table with mean, spread and best."
+    def f1(self, key: str = '') -> list[float]: # of each order
+        "F1 of a metric: '' or, for events, event or argument."
+        return [r['total'][(key and f'{key}_') + 'f1'] for r in self]
+
+    @property
+    def swaps(self) -> list[float]: # percent of what was found, for each order
+        "How often subject and object were the wrong way round."
+        found = lambda r: sum(c.found for c in by_metric(add_counts(r.scores), metrics_of(r.scores)).values())
+        return [100 * len(r.errors().of('swapped')) / max(1, found(r)) for r in self]
+
+    def __str__(self):
+        keys = [k[:-2].rstrip('_') for k in self[0]['total'] if k.endswith('f1')]
+        columns = [*((f'{k} F1'.strip(), self.f1(k)) for k in keys), ('swapped %', self.swaps)]
+        rows = [(f'order {i}', *(f'{c[i]:.2f}' for _, c in columns)) for i in range(len(self))]
+        for name, of in (('mean', mean), ('spread (sd)', pstdev), ('best', max)):
+            rows.append((name, *(f'{of(c):.2f}' if name != 'best' or 'F1' in head else '' for head, c in columns)))
+        return text_table(['', *(head for head, _ in columns)], rows)
+
+    def _repr_markdown_(self): return str(self)
+
+# %% ../nbs/08_evaluate.ipynb #ev4a0005
+def orders(
+    rows: Iterable[dict],  # test rows with their label
+    answer: Callable,      # rows to the same rows with `output`: for instance `lambda rows: predict(rows, model, tokenizer)`
+    n: int = 5,            # orders; the first is that of the rows
+    seed: int = 42,
+) -> Orders:
+    "Ask in several orders, and score each."
+    rows = list(rows)
+    return Orders(evaluate(list(answer(reordered(rows, i, seed)))) for i in range(n))
 
 # %% ../nbs/08_evaluate.ipynb #509db729
 class Finding(NamedTuple):
