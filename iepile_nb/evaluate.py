@@ -24,7 +24,6 @@ from functools import lru_cache, partial
 from html import escape
 from itertools import groupby, islice
 from pathlib import Path
-from statistics import mean, pstdev
 from typing import Any, Callable, Iterable, Iterator, NamedTuple
 
 import orjson
@@ -1142,6 +1141,7 @@ class Orders(list):
         return [100 * len(r.errors().of('swapped')) / max(1, found(r)) for r in self]
 
     def __str__(self):
+        from statistics import mean, pstdev
         keys = [k[:-2].rstrip('_') for k in self[0]['total'] if k.endswith('f1')]
         columns = [*((f'{k} F1'.strip(), self.f1(k)) for k in keys), ('swapped %', self.swaps)]
         rows = [(f'order {i}', *(f'{c[i]:.2f}' for _, c in columns)) for i in range(len(self))]
