@@ -26,7 +26,7 @@ from iepile_nb.tasks import get_task, output, read_instruction
 SPLIT_NUM = dict(NER=6, RE=4, EE=4)
 
 
-def answered(data, task, n, split_num, copies=1):
+def answered(data, task, n, split_num):
     "Prediction rows for the sample's records, each text with a sentence of its own."
     task, rng = get_task(task), random.Random(3)
     schema = read_schema(data/task.name/'schema.json', task)
@@ -40,13 +40,14 @@ def answered(data, task, n, split_num, copies=1):
 
 def main():
     o = arguments(__doc__).parse_args()
-    n, runs = (2000, 3) if o.quick else (20_000, 5)
-    data, rows, ours = (o.original or ROOT)/'data', [], [sys.executable, '-m', 'iepile_nb.evaluate']
+    texts, runs = (dict(NER=20_000, RE=8000, EE=4000), 3) if o.quick else (dict.fromkeys(SPLIT_NUM, 20_000), 5)
+    data, rows = (o.original or ROOT)/'data', []
+    ours = [sys.executable, '-c', 'from iepile_nb.evaluate import main; raise SystemExit(main())'] # as `iepile_eval` does
     with tempfile.TemporaryDirectory() as tmp:
         tmp = Path(tmp)
         for task in SPLIT_NUM:
             src, out = tmp/f'{task}.json', tmp/'output_msg'/f'{task}.json'
-            lines = write_jsonl(src, answered(data, task, n, SPLIT_NUM[task]))
+            lines = write_jsonl(src, answered(data, task, texts[task], SPLIT_NUM[task]))
             flags = ['--path1', src, '--task', task, '--sort_by', 'source']
             a = lambda: cpu_seconds([*ours, *flags, '--rules', 'original', '--output', tmp/'ours.json'])[0]
             if o.original:
@@ -58,14 +59,15 @@ def main():
             else: seconds = sorted(a() for _ in range(runs))[runs // 2]
             default = cpu_seconds([*ours, *flags, '--output', tmp/'default.json'])[0]
             rows += [(f'{task}_rows_per_s', lines / seconds, 'rows/s'), (f'{task}_default_rows_per_s', lines / default, 'rows/s')]
-            if task == 'NER': scored = evaluate(src) if n == 20_000 else evaluate(list(answered(data, task, 20_000, 6)))
-        start = time.process_time()
-        scored.intervals(draws=10_000)
-        rows.append(('bootstrap_s', time.process_time() - start, 's'))
+            if task != 'NER': src.unlink() # NER's is needed below
         src = tmp/'large.json'
         lines = write_jsonl(src, answered(data, 'RE', 10_000 if o.quick else 100_000, 5))
         seconds, mb = cpu_seconds([*ours, src, '--output', tmp/'large_scores.json'])
         rows += [('peak_mb', mb, 'MB'), ('peak_rows', lines, 'rows')]
+        scored = evaluate(tmp/'NER.json')
+        start = time.process_time()
+        scored.intervals(draws=10_000)
+        rows.append(('bootstrap_s', time.process_time() - start, 's'))
     write('evaluate', rows)
 
 

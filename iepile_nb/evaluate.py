@@ -4,15 +4,16 @@
 
 # %% auto #0
 __all__ = ['INPUT', 'PREDICTED', 'NO_LABEL', 'MODES', 'MATCHING', 'LENGTHS', 'ORIGINAL', 'SAID', 'RULES', 'MATCHED', 'REPEATS',
-           'DRAWS', 'KINDS', 'MISSED', 'EXTRA', 'ADVICE', 'UNREADABLE', 'ECHO', 'CHECKS', 'Answered', 'read_asked',
-           'items_of', 'read_answer', 'names_nothing', 'read_row', 'Predictions', 'read_predictions', 'text_key',
-           'by_text', 'gold_items', 'Counts', 'tally', 'folded', 'occurrences', 'overlap', 'overlapping', 'placed',
-           'gold_places', 'compared', 'Scored', 'score_text', 'TextScore', 'remarks', 'language_of', 'group_of',
-           'brief', 'text_table', 'score_table', 'Texts', 'Result', 'macro_note', 'add_counts', 'by_metric',
+           'DRAWS', 'KINDS', 'MISSED', 'EXTRA', 'OWN_SENTENCE', 'ADVICE', 'UNREADABLE', 'ECHO', 'CHECKS', 'Answered',
+           'read_asked', 'items_of', 'read_answer', 'names_nothing', 'read_row', 'Predictions', 'read_predictions',
+           'text_key', 'by_text', 'gold_items', 'Counts', 'tally', 'folded', 'occurrences', 'overlap', 'overlapping',
+           'placed', 'gold_places', 'compared', 'Scored', 'score_text', 'TextScore', 'remarks', 'language_of',
+           'group_of', 'brief', 'text_table', 'score_table', 'Texts', 'Result', 'macro_note', 'add_counts', 'by_metric',
            'metrics_of', 'length_group', 'by_label', 'macro', 'id_key', 'agree', 'score_original', 'original_texts',
            'default_texts', 'Rules', 'rules_said', 'score_texts', 'evaluate', 'count_matrix', 'resampled',
            'interval_note', 'paired', 'exchanged', 'Difference', 'Differences', 'compare_results', 'Error', 'kind_of',
-           'errors_of', 'Errors', 'error_example', 'Finding', 'Findings', 'why', 'save_result', 'main']
+           'errors_of', 'Errors', 'error_example', 'reordered', 'Orders', 'orders', 'Finding', 'Findings', 'why',
+           'save_result', 'main']
 
 # %% ../nbs/08_evaluate.ipynb #2ca7c6bb
 import argparse, json, unicodedata
@@ -60,9 +61,10 @@ def _text(tail): return orjson.loads('"' + tail[:-1])
 def read_asked(
     instruction: str,
     task: Task | None = None, # else told from the sentence
-) -> tuple[str | None, Task, list[Question], str]: # what stands before the text, if it was read by itself; task, questions, text
+) -> tuple[str | None, Task, list[Question], str]: # what stands before the text, if read by itself; task; questions; text
     "What `read_instruction` gives, quicker where many instructions begin alike."
-    head, cut, tail = instruction.rpartition(INPUT) if isinstance(instruction, str) else ('', '', '')
+    if not isinstance(instruction, str): return None, *read_instruction(instruction, task)
+    head, cut, tail = instruction.rpartition(INPUT)
     if not tail.endswith('"}'): return None, *read_instruction(instruction, task)
     try: return head + cut, *_asked(head + cut, task), _text(tail)
     except ValueError: return None, *read_instruction(instruction, task)
@@ -148,6 +150,7 @@ def _task(row, task):
         raise UserError(f'a row of task {own} where {task} is to be scored; without --task each is scored as its own')
     return task or own
 
+# %% ../nbs/08_evaluate.ipynb #ev5b0005
 def read_row(
     row: dict,                 # instruction, label, output; task, source and id as far as they are there
     task: Task | None = None,  # else the row's own, else told from its instruction
@@ -252,6 +255,7 @@ def text_key(
     label = label if isinstance(label, str) else encode(label)
     return str(row.get('task')), str(row.get('source')), _id(row), '' if label[:1] == '{' else label
 
+# %% ../nbs/08_evaluate.ipynb #ev5b0001
 def by_text(
     rows: Iterable[Answered],
 ) -> list[list[Answered]]: # the rows of one text together, texts in order of appearance
@@ -389,7 +393,8 @@ def gold_places(
 ) -> list[tuple]:           # (label, start, end)
     "Where the gold of a text stands: as annotated if places are given, else as if it had been answered."
     r = rows[0]
-    if not hasattr(r.task, 'text_field'): raise UserError(f'offsets are compared for entities and triggers, not for {r.task}')
+    if not hasattr(r.task, 'text_field'):
+        raise UserError(f'offsets are compared for entities and triggers, not for {r.task}')
     given = [(o[r.task.label_field], _offset(o)) for o in r.label] if isinstance(r.label, list) else []
     if not given or not all(place for _, place in given): return list(placed(gold, r.text))
     asked = {q.label for row in rows for q in row.questions}
@@ -569,6 +574,7 @@ def _most(reasons):
     "How often each reason occurs, the most frequent first."
     return ', '.join(f'{reason} {n}' for reason, n in Counter(reasons).most_common())
 
+# %% ../nbs/08_evaluate.ipynb #ev5b0003
 def _sum_remarks(scores):
     "All remarks: {kind: (Counter of reasons, first line, its example)}."
     res = {}
@@ -576,6 +582,7 @@ def _sum_remarks(scores):
         res.setdefault(kind, (Counter(), line, example))[0][why] += n
     return res
 
+# %% ../nbs/08_evaluate.ipynb #ev5b0002
 def _notes(scores, bad):
     "What a reader of the score should know about the answers."
     odd, rows = _sum_remarks(scores), sum(len(s.places) for s in scores) // 2
@@ -657,6 +664,7 @@ def _said_events(answer, given=False):
         arguments += [(l, *a) for a in _values(roles)]
     return {'event': events, 'argument': arguments}
 
+# %% ../nbs/08_evaluate.ipynb #ev5b0004
 def _true_events(label, given=False):
     arguments = [(o['event_type'], a['role'], a['argument']) for o in label for a in o.get('arguments') or []]
     return {'event': [(o['event_type'], '' if given else o.get('event_trigger', '')) for o in label], 'argument': arguments}
@@ -753,12 +761,13 @@ class Rules(NamedTuple):
     texts: Callable  # rows with one key to scored texts
     line: Callable   # scored texts to the entry of a group
 
-SAID = ('Default rules: micro average over {matching}. Gold is what was annotated under the labels and roles asked; what is named '
-        'under a label that was not asked is wrong. {repeats} A text that occurs twice is scored twice. A code fence '
+SAID = ('Default rules: micro average over {matching}. Gold is what was annotated under the labels and roles '
+        'asked; what is named under a label that was not asked is wrong. {repeats} A text that occurs twice is scored twice. A code fence '
         'or text around the JSON is passed over; an answer that cannot be read counts as nothing found. NAN and empty '
         'strings are no items. Subject and object the wrong way round are wrong.')
 RULES = {'default': Rules(SAID, text_key, default_texts, _line),
-         'original': Rules("Rules of IEPile's eval_func.py, its quirks included.{repeats}", id_key, original_texts, _line_original)}
+         'original': Rules("Rules of IEPile's eval_func.py, its quirks included.{repeats}",
+                           id_key, original_texts, _line_original)}
 
 # %% ../nbs/08_evaluate.ipynb #ev1b0025
 MATCHED = {'strict': 'exact match of strings', 'normalised': 'match of strings without case, blanks and width',
@@ -805,7 +814,8 @@ def evaluate(
 ) -> Result:
     "Score predictions. Raises `UserError` if nothing can be scored; bad lines and answers are counted and told."
     _known(rules=(rules, RULES), match_mode=(match_mode, MODES), matching=(matching, MATCHING))
-    if rules == 'original' and matching != 'strict': raise UserError('the original matches strictly; leave out --matching')
+    if rules == 'original' and matching != 'strict':
+        raise UserError('the original matches strictly; leave out --matching')
     given, task = Predictions(source, limit), get_task(task) if task else None
     field, by = sort_by if sort_by not in ('label', 'language', 'length') else None, RULES[rules]
     scores, keys = score_texts(given, by.key, lambda rows: by.texts(given, rows, task, match_mode, matching, field))
@@ -861,8 +871,8 @@ def _prf(sums, metrics):
     share = lambda a, b: 100 * np.divide(a, b, out=np.zeros_like(a), where=b > 0)
     for i, m in enumerate(metrics):
         right, found, gold = (sums[..., 3 * i + j] for j in range(3))
-        for k, v in (('precision', share(right, found)), ('recall', share(right, gold)), ('f1', share(2 * right, found + gold))):
-            yield (m and f'{m}_') + k, v
+        values = share(right, found), share(right, gold), share(2 * right, found + gold)
+        yield from zip([(m and f'{m}_') + k for k in ('precision', 'recall', 'f1')], values)
 
 # %% ../nbs/08_evaluate.ipynb #ev2a0005
 DRAWS = 1000
@@ -910,7 +920,8 @@ def exchanged(
     "Sums after the two models' answers to random texts changed places."
     import numpy as np
     kinds, often = np.unique(b - a, axis=0, return_counts=True)
-    moved = np.concatenate([rng.binomial(often, .5, (min(500, draws - i), len(kinds))) @ kinds for i in range(0, draws, 500)])
+    draw = lambda k: rng.binomial(often, .5, (k, len(kinds))) @ kinds
+    moved = np.concatenate([draw(min(500, draws - i)) for i in range(0, draws, 500)])
     return a.sum(0) + moved, b.sum(0) - moved
 
 # %% ../nbs/08_evaluate.ipynb #ev2a0011
@@ -928,8 +939,8 @@ class Difference(NamedTuple):
 class Differences(list):
     "What `compare_results` found; displays as a table."
     def __str__(self):
-        rows = [[d.score, *(f'{x:.2f}' for x in d[1:3]), f'{d.difference:+.2f}', f'{d.low:+.2f} to {d.high:+.2f}', f'{d.p:.4f}', d.n]
-                for d in self]
+        rows = [[d.score, f'{d.ours:.2f}', f'{d.theirs:.2f}', f'{d.difference:+.2f}',
+                 f'{d.low:+.2f} to {d.high:+.2f}', f'{d.p:.4f}', d.n] for d in self]
         return text_table(['score', 'this file', 'against', 'difference', '95% interval', 'p', 'texts'], rows)
     def _repr_markdown_(self): return str(self)
 
@@ -955,7 +966,8 @@ def compare_results(
     return res
 
 # %% ../nbs/08_evaluate.ipynb #ev3a0002
-KINDS = ('not asked', 'wrong label', 'swapped', 'wrong role', 'not in the text', 'wrong boundary', 'invented', 'invalid answer', 'missed')
+KINDS = ('not asked', 'wrong label', 'swapped', 'wrong role', 'not in the text', 'wrong boundary', 'invented',
+         'invalid answer', 'missed')
 
 class Error(NamedTuple):
     "Something found that is wrong, or annotated and not found; often both are one error."
@@ -1030,7 +1042,8 @@ class Errors(list):
     "The errors of a result; displays as a table of kinds."
     def __init__(self, errors: Iterable[Error], values: int, absent: int, right: Counter):
         super().__init__(errors)
-        self.values, self.absent, self.right = values, absent, right # strings in answers, those not in their text, right ones by label
+        self.values, self.absent = values, absent # strings in answers, and those not in their text
+        self.right = right                        # right items by label
 
     def of(self, kind: str) -> list[Error]: return [e for e in self if e.kind == kind]
 
@@ -1093,6 +1106,61 @@ def hard_negatives(
     from iepile_nb.negatives import HardNegatives
     given = self.texts.given
     return HardNegatives.build(schema, predictions=given.path if given.rows is None else given.rows, method='mistakes')
+
+# %% ../nbs/08_evaluate.ipynb #ev4a0002
+OWN_SENTENCE = "the sentence of the instruction is none of IEPile's, so it cannot be written anew"
+
+def reordered(
+    rows: Iterable[dict],  # test rows with their label
+    order: int,            # which order; 0 leaves the rows as they are
+    seed: int = 42,
+) -> list[dict]:           # as many labels at a time, in another order
+    "The same questions about the same texts, shuffled by a generator of each text's own."
+    rows = list(rows)
+    if not order: return rows
+    res = []
+    for t in by_text([read_row(row, None, n) for n, row in enumerate(rows, 1)]):
+        r, questions = t[0], [q for x in t for q in x.questions]
+        record_rng(seed, str(r.row.get('source')), _id(r.row), f'order {order}').shuffle(questions)
+        if (language := language_of(r)) == 'other': raise UserError(OWN_SENTENCE)
+        batches = r.task.batches(questions, len(r.questions))
+        res += [{**r.row, 'instruction': instruction(r.task, language, b, r.text)} for b in batches]
+    return res
+
+# %% ../nbs/08_evaluate.ipynb #ev4a0004
+class Orders(list):
+    "Results by order of the labels; displays as a table with mean, spread and best."
+    def f1(self, key: str = '') -> list[float]: # of each order
+        "F1 of a metric: '' or, for events, event or argument."
+        return [r['total'][(key and f'{key}_') + 'f1'] for r in self]
+
+    @property
+    def swaps(self) -> list[float]: # percent of what was found, for each order
+        "How often subject and object were the wrong way round."
+        found = lambda r: sum(c.found for c in by_metric(add_counts(r.scores), metrics_of(r.scores)).values())
+        return [100 * len(r.errors().of('swapped')) / max(1, found(r)) for r in self]
+
+    def __str__(self):
+        from statistics import mean, pstdev
+        keys = [k[:-2].rstrip('_') for k in self[0]['total'] if k.endswith('f1')]
+        columns = [*((f'{k} F1'.strip(), self.f1(k)) for k in keys), ('swapped %', self.swaps)]
+        rows = [(f'order {i}', *(f'{c[i]:.2f}' for _, c in columns)) for i in range(len(self))]
+        for name, of in (('mean', mean), ('spread (sd)', pstdev), ('best', max)):
+            rows.append((name, *(f'{of(c):.2f}' if name != 'best' or 'F1' in head else '' for head, c in columns)))
+        return text_table(['', *(head for head, _ in columns)], rows)
+
+    def _repr_markdown_(self): return str(self)
+
+# %% ../nbs/08_evaluate.ipynb #ev4a0005
+def orders(
+    rows: Iterable[dict],  # test rows with their label
+    answer: Callable,      # rows to the same rows with `output`: for instance `lambda rows: predict(rows, model, tokenizer)`
+    n: int = 5,            # orders; the first is that of the rows
+    seed: int = 42,
+) -> Orders:
+    "Ask in several orders, and score each."
+    rows = list(rows)
+    return Orders(evaluate(list(answer(reordered(rows, i, seed)))) for i in range(n))
 
 # %% ../nbs/08_evaluate.ipynb #509db729
 class Finding(NamedTuple):
@@ -1260,7 +1328,7 @@ def _rounded(d): return {k: [round(x, 2) for x in v] if isinstance(v, tuple) els
 
 def save_result(
     result: Result,
-    path: str | Path,           # JSON: total, the groups; under the default rules also `macro`, `intervals`, `rules`, `notes`
+    path: str | Path,           # JSON: total, groups; under the default rules `macro`, `intervals`, `rules`, `notes`
     spread: dict | None = None, # from `Result.intervals`
 ):
     "Write a result, rounded to two decimals."

@@ -6,7 +6,7 @@ from hypothesis import given, settings, strategies as st
 
 from iepile_nb.convert import convert
 from iepile_nb.core import UserError, write_jsonl
-from iepile_nb.evaluate import CHECKS, KINDS, _parser, compare_results, evaluate, macro, main, resampled, why
+from iepile_nb.evaluate import CHECKS, KINDS, _parser, compare_results, evaluate, macro, main, orders, read_row, reordered, resampled, why
 from iepile_nb.tasks import TASKS, Schema, encode, output, read_instruction
 
 EVENTS = Schema(['e', 'f'], {'e': ['who', 'where', 'when'], 'f': ['what']})
@@ -462,6 +462,45 @@ def test_errors_add_up(task, data):
     assert sum(x.found is not None for x in e) == found - right
     assert sum(x.gold is not None and (x.found is None or x.kind != 'wrong label') for x in e) <= gold
     assert sum(x.found is None for x in e) <= gold - right and {x.kind for x in e} <= set(KINDS) and str(e)
+
+
+# orders ---------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize('task', TASKS)
+@settings(max_examples=25, deadline=None)
+@given(data=st.data())
+def test_another_order_asks_the_same(task, data):
+    "Perfect answers are perfect in every order; each order is the same every time, and its own."
+    record = {'text': 'X Y Z 公司', TASKS[task].key: data.draw(ANNOTATIONS[task])}
+    rows = [{**r, 'output': None} for r in answered(task, [record], split_num=2)]
+    if not rows: return
+    def perfect(rows):
+        for row in rows:
+            r = read_row(row)
+            schema = Schema([q.label for q in r.questions], {q.label: list(q.parts) for q in r.questions})
+            yield {**row, 'output': output(r.task, r.questions, r.task.gold({r.task.key: r.label}, SCHEMAS[task]), r.text)}
+    asked = lambda rows: sorted(repr(q) for row in rows for q in read_instruction(row['instruction'], TASKS[task])[1])
+    for k in (1, 2): assert reordered(rows, k) == reordered(rows, k) and asked(reordered(rows, k)) == asked(rows)
+    assert reordered(rows, 0) == rows
+    if task == 'KG': return # an attribute of two types belongs to the first that is asked
+    found = orders(rows, perfect, 3)
+    assert all(c.right == c.found == c.gold for r in found for s in r.scores for c in s.counts.values())
+
+
+def test_orders_have_mean_spread_and_swaps():
+    pair = [{'head': 'X', 'relation': l, 'tail': 'Y'} for l in 'rs']
+    rows = [{**r, 'output': None} for i in range(8) for r in answered('RE', [{'text': f'X Y {i}', 'relation': pair}], split_num=2)]
+    def turned(rows): # the first label asked is answered the wrong way round
+        for row in rows:
+            r = read_row(row)
+            said = {q.label: [{'subject': 'YX'[bool(k)], 'object': 'XY'[bool(k)]}] if q.label in 'rs' else [] for k, q in enumerate(r.questions)}
+            yield {**row, 'output': encode(said)}
+    found = orders(rows, turned, 4)
+    assert len(found) == 4 and len(set(found.f1())) > 1 and all(0 < s <= 100 for s in found.swaps)
+    table = str(found)
+    assert f'{max(found.f1()):.2f}' in table and 'spread' in table and 'swapped' in table
+    changed = [{**rows[0], 'instruction': rows[0]['instruction'].replace('You are', 'Be')}]
+    with pytest.raises(UserError, match='none of IEPile'): reordered(changed, 1)
 
 
 # why ------------------------------------------------------------------------------------------------------------

@@ -9,8 +9,8 @@ from hypothesis import given, settings, strategies as st
 from iepile_nb.convert import convert
 from iepile_nb.core import write_jsonl
 from iepile_nb.evaluate import evaluate, main
-from iepile_nb.report import (Browser, browser_data, demo_report, example_html, f1_rows, f1_table, html_report, pick_examples, report,
-                              script_json, show_relations)
+from iepile_nb.report import (Browser, browser_data, compare, demo_report, example_html, f1_rows, f1_table, html_report, load_zero_shot,
+                              pick_examples, published, report, script_json, show_relations, zero_shot)
 from iepile_nb.tasks import TASKS, Schema, Span, find_spans, highlight, output, read_instruction
 
 CHROMIUM = '/usr/bin/chromium'
@@ -196,6 +196,41 @@ def test_the_demo_shows_all_its_answers(tmp_path):
     write_jsonl(tmp_path/'after'/'zh_NER.json', hostile(2))
     page = demo_report({'scores': results()['scores']}, tmp_path/'r.html').read_text(encoding='utf-8')
     assert 'Every answer after training' in page and 'Errors after training' in page and page.count('<script') == 2
+
+
+# beside the paper -----------------------------------------------------------------------------------------------
+
+def test_the_published_scores_are_those_of_the_facts(shared):
+    facts, ours = json.loads((shared/'spec/paper_results.json').read_text(encoding='utf-8')), published()
+    keys = 'table', 'task', 'dataset', 'language', 'model', 'metric', 'value'
+    assert len(ours) == len(facts) == 658 and [[r[k] for k in keys] for r in ours] == [[r[k] for k in keys] for r in facts]
+    assert all(r['source'] and r['setting'] in ('supervised', 'zero-shot') for r in ours)
+
+
+def test_compare_puts_like_beside_like():
+    rows = hostile(3)
+    c = compare(evaluate([{**r, 'source': {'NER': 'Boson', 'RE': 'IPRE', 'EE': 'FewFC'}[r['task']]} for r in rows]))
+    per = {(r['dataset'], r['score']) for r in c}
+    assert per == {('Boson', 'NER entity F1'), ('IPRE', 'RE triple F1'), ('FewFC', 'EE trigger F1'), ('FewFC', 'EE argument F1')}
+    assert sum(r['system'] == 'yours' for r in c) == 4 and [r['F1'] for r in c if r['dataset'] == 'Boson'] == sorted(
+        (r['F1'] for r in c if r['dataset'] == 'Boson'), reverse=True)
+    assert any('Best of five' in n for n in c.notes) and not any('Offsets' in n for n in c.notes) and 'Best of five' in c._repr_markdown_()
+    assert {r['system'] for r in c if r['dataset'] == 'IPRE'} >= {'OneKE', 'yours'}
+    phee = compare({'PHEE': evaluate([r for r in rows if r['task'] == 'EE'])})
+    assert any('Offsets' in n for n in phee.notes) and {r['score'] for r in phee} == {'EE trigger F1', 'EE argument F1'}
+    assert compare(evaluate(rows)) == [] and str(compare(evaluate(rows))) == '(none)'
+
+
+def test_the_report_stands_beside_the_paper(tmp_path):
+    page = report(evaluate([{**r, 'source': 'Boson'} for r in hostile() if r['task'] == 'NER']), tmp_path/'r.html').read_text(encoding='utf-8')
+    assert 'Beside published scores' in page and '<b>yours</b>' in page and 'YAYI-UIE' in page
+
+
+def test_zero_shot_sets_are_loaded_where_they_are(shared, tmp_path):
+    found = {name: (task, schema, records) for name, task, schema, records in load_zero_shot(shared/'data')}
+    assert set(found) == {'CrossNER_AI', 'CrossNER_literature', 'CrossNER_science', 'FewFC', 'CrudeOilNews'}
+    assert len(found['CrossNER_AI'][2]) == 431 and found['FewFC'][0].name == 'EE' and len(found['CrossNER_AI'][1].labels) == 14
+    assert len(zero_shot()) == 17
 
 
 @pytest.mark.long
