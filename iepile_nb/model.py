@@ -630,8 +630,9 @@ def room() -> float: # bytes
     if torch.cuda.is_available(): return float(torch.cuda.get_device_properties(0).total_memory)
     return float(os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES'))
 
-LESS = [({'checkpointing': True}, '--gradient_checkpointing'), ({'bits': 4}, '--bits 4'),
-        ({'rows': 1}, '--per_device_train_batch_size 1, with more --gradient_accumulation_steps')]
+LESS = [({'checkpointing': True}, '--gradient_checkpointing'),
+        ({'rows': 1}, '--per_device_train_batch_size 1, with more --gradient_accumulation_steps'),
+        ({'bits': 4}, '--bits 4')]
 
 # %% ../nbs/06_model.ipynb #a42b98a9
 def plan(

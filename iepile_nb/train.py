@@ -338,8 +338,11 @@ def prepare(
 
 # %% ../nbs/09_train.ipynb #026020b6
 def _for_kbit(model):
-    "A quantised model made ready for training: what is not quantised goes to full precision."
+    """A quantised model made ready for training: what is not quantised goes to full precision.
+    And no evaluation may repack weights of 4 bits for a quick processor: that form has no backward pass."""
     from peft import prepare_model_for_kbit_training
+    for m in model.modules():
+        if hasattr(m, 'support_avx512bf16_for_cpu'): m.support_avx512bf16_for_cpu = False
     return prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
 
 def _lora(o):
