@@ -76,12 +76,13 @@ PARROT = {'{"instruction": "say", "schema": ["a"], "input": "%s"}' % (c * n): '{
 def parrot_dir(tokenizer, tmp_path_factory):
     "A small Llama that has learned the questions and answers of PARROT by heart, and to talk on after each."
     import torch
+    from iepile_nb.model import answer_loss
     from iepile_nb.prompt import TEMPLATES, collate, encode_row
     model = random_llama(tokenizer, .05)
     rows = [encode_row(tokenizer, TEMPLATES['alpaca'], q, a + ' Hope {"that": "helps"}') for q, a in PARROT.items()]
     batch, opt = collate(rows, tokenizer.pad_token_id), torch.optim.AdamW(model.parameters(), lr=5e-3)
     for _ in range(300):
-        loss = model(**batch).loss
+        loss = answer_loss(model, batch)
         loss.backward()
         opt.step()
         opt.zero_grad()
