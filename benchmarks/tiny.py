@@ -18,7 +18,7 @@ from common import arguments, write
 from iepile_nb.convert import convert
 from iepile_nb.core import log, record_rng, write_jsonl
 from iepile_nb.course import LEARN, Job, read_job, side_by_side, test_rows, train_rows
-from iepile_nb.evaluate import Counts, evaluate, match
+from iepile_nb.evaluate import Counts, evaluate, tally
 from iepile_nb.infer import predict
 from iepile_nb.model import load_model
 from iepile_nb.tasks import get_task, read_instruction
@@ -50,8 +50,8 @@ def strings(x): return [x] if isinstance(x, str) else [s for y in x for s in str
 
 def unseen_f1(result):
     "F1 of the items that hold a name which training never drew."
-    new = lambda items: [i for i in items if not all(is_train_value(s) for s in strings(i[1:]))]
-    return sum((match(new(t.found), new(t.gold)) for t in result.texts), Counts()).f1
+    new = lambda items: [('', i) for i in items if not all(is_train_value(s) for s in strings(i[1:]))]
+    return sum((c for t in result.texts for c in tally(new(t.found), new(t.gold)).values()), Counts()).f1
 
 
 def cell(name, jobs, model):
