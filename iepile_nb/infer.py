@@ -224,6 +224,7 @@ class _Rows:
         size, self.weigh = min(size, len(todo)), weigh
         self.batch, self.todo = Batch(model, size), todo
         self.writers, self.new = [None] * size, [[]] * size
+        self.width = 4 if model.device.type == 'cpu' else 64 # new tokens of a row in one step
 
     def step(self) -> bool:
         "One step of the model; is there more to do?"
@@ -232,16 +233,18 @@ class _Rows:
         elif len(free) == len(self.writers): return False
         else:
             if not self.todo and len(free) * 5 >= len(self.writers): self._leave(free)
-            self._take(self.batch.step(self.new), range(len(self.writers)))
+            now, self.new = [n[:self.width] for n in self.new], [n[self.width:] for n in self.new]
+            scores, ready = self.batch.step(now), [i for i, n in enumerate(self.new) if now[i] and not n]
+            if ready: self._take(scores[ready], ready)
         return True
 
 # %% ../nbs/07_infer.ipynb #9139e40b
 @patch
 def _enter(self: _Rows, free):
-    known, wave = {name for name, p in self.batch.read if p}, []
-    for item in self.todo[:len(free)]:
-        if item[0] in known or all(item[0] != i[0] for i in wave): wave.append(item)
-    self.todo = [i for i in self.todo[:len(free)] if i not in wave] + self.todo[len(free):]
+    known, window = {name for name, p in self.batch.read if p}, self.todo[:len(free)]
+    wave = [i for i in window if i[0] in known] or list({i[0]: i for i in reversed(window)}.values())[::-1]
+    chosen = set(map(id, wave))
+    self.todo = [i for i in window if id(i) not in chosen] + self.todo[len(free):]
     places = free[:len(wave)]
     for i, (_, _, w) in zip(places, wave): self.writers[i] = w
     self._take(self.batch.enter([i[:2] for i in wave], places), places)
@@ -524,7 +527,8 @@ def failed(a: Asked, answer: str) -> bool:
 # %% ../nbs/07_infer.ipynb #5679463e
 class Decoder:
     "How rows are answered: a model with its tokenizer, what ends an answer, and what an answer may be."
-    def __init__(self, model, tokenizer, ends: list[int], constrain: str = 'span', max_new_tokens: int = 256, batch_size: int = 64, weigh: bool = False):
+    def __init__(self, model, tokenizer, ends: list[int], constrain: str | None = None, max_new_tokens: int = 256, batch_size: int = 64, weigh: bool = False):
+        constrain = constrain or ('free' if model.config.is_encoder_decoder else 'span')
         if constrain not in MODES: raise UserError(f"--constrain {constrain}: there are {', '.join(MODES)}")
         if constrain != 'free' or weigh: _guide(tokenizer)
         if model.config.is_encoder_decoder and (constrain != 'free' or weigh):
@@ -535,8 +539,9 @@ class Decoder:
     def writer(self, a: Asked, mode: str):
         "A writer for the answer to one row."
         if mode in ('free', 'failed') or not a.task: return Free(self.tokenizer, self.ends, self.max_new_tokens)
-        matcher = compiled(self.tokenizer, a.task, a.questions, a.text if mode == 'span' else None)
-        return Guided(self.tokenizer, matcher, self.max_new_tokens)
+        try: return Guided(self.tokenizer, compiled(self.tokenizer, a.task, a.questions, a.text if mode == 'span' else None), self.max_new_tokens)
+        except UserError as e: log.warning('a row is answered freely: %s', e)
+        return self.writer(a, 'free')
 
 # %% ../nbs/07_infer.ipynb #c3ab0915
 @patch
@@ -603,7 +608,8 @@ def predict(
     cutoff_len: int = 1024,     # tokens a prompt may have
     max_new_tokens: int = 256,  # tokens of an answer that the model may choose
     batch_size: int = 64,
-    constrain: str = 'span',    # span: values from the text; schema: asked labels and shape; free; failed: span where free fails
+    constrain: str | None = None, # span: values from the text; schema: asked labels and shape; free; failed: span where free fails;
+                                # None = span, but free for an encoder-decoder
     window: bool = False,       # ask long texts in pieces?
 ) -> Iterator[dict]:            # the same rows with `output`
     "Answer rows: one out for each one in, in their order."
@@ -620,6 +626,8 @@ def answer_rows(
     "Answers to rows, in their order, portion by portion."
     found, portions = [Answer('')] * len(asked), plan(asked, decoder.batch_size)
     done = journal.done if journal else {}
+    if decoder.constrain != 'free' and (n := sum(a.prompt is not None and not a.task for a in asked)):
+        log.warning('%d of %d rows hold no instruction of a known task, so they are answered freely', n, len(asked))
     def work():
         for number, portion in enumerate(portions):
             new = done.get(number) or decoder.answers([asked[i] for i in portion])
@@ -871,7 +879,7 @@ class Extractor:
         preset: str | None = None,        # a name in `PRESETS`, for the template
         force: bool = False,              # ask in another way than the adapter was trained?
         batch_size: int = 64,             # rows decoded together
-        constrain: str = 'span',          # span, schema, free or failed
+        constrain: str | None = None,     # span, schema, free or failed, see `predict`
         cutoff_len: int = 1024,           # tokens a prompt may have
         **kw,                             # for `load_model` (dtype, trust_remote_code, ...)
     ):
@@ -983,7 +991,7 @@ def stream(
     _, rows = self._ask(text, schema, task, language, split_num)
     decoder, last = self.decoder(max_new_tokens), None
     asked = ask_rows([r for *_, r in rows], self.tokenizer, self.template, self.cutoff_len)
-    writers = [decoder.writer(a, 'span' if self.constrain == 'failed' else self.constrain) for a in asked]
+    writers = [decoder.writer(a, 'span' if decoder.constrain == 'failed' else decoder.constrain) for a in asked]
     for end in chain(decoding(self.model, [a.prompt for a in asked], writers, self.batch_size, [a.start for a in asked]), [True]):
         e = Extraction(get_task(task), text)
         for w in writers: e.add(w.text)
@@ -1064,8 +1072,8 @@ def _parser():
     a('--input_file', help='test rows, one JSON object a line')
     a('--output_file', help='where the rows go, with their answers as `output`')
     model_arguments(p)
-    a('--constrain', choices=MODES, default='span', help='span: every value is a piece of the text; schema: only the form '
-      'is fixed; free: nothing is; failed: span for rows whose free answer is not well-formed (%(default)s)')
+    a('--constrain', choices=MODES, help='span: every value is a piece of the text; schema: only the form is fixed; free: '
+      'nothing is; failed: span for rows whose free answer is not well-formed (span; free for encoder-decoders)')
     a('--max_new_tokens', type=int, default=256, help='tokens of an answer that the model may choose (%(default)s)')
     a('--batch_size', type=int, default=64, help='rows decoded together; fewer where memory is short (%(default)s)')
     a('--window', **switch, help='ask texts that are longer than --cutoff_len in overlapping pieces, and join the answers')
@@ -1094,7 +1102,7 @@ def parity(
     rows: list[dict],
     load,                      # a function that loads model and tokenizer in a number format (None = as it is)
     choose_template,           # a function from model and tokenizer to a template
-    constrain: str = 'span',
+    constrain: str | None = None,
     batch_size: int = 64,
     **kw,                      # for `predict`
 ) -> Iterator[tuple[str, float]]: # what was changed, and the share of answers that differ
@@ -1106,7 +1114,7 @@ def parity(
     share = lambda other: sum(a != b for a, b in zip(first, other)) / len(first)
     yield 'batch_size 1', share(ask(model, batch_size=1))
     for mode in MODES:
-        if mode != constrain: yield mode, share(ask(model, constrain=mode))
+        if mode != (constrain or 'span'): yield mode, share(ask(model, constrain=mode))
     from iepile_nb.model import fast_dtypes
     own, names = model.dtype, {'torch.bfloat16': 'bf16', 'torch.float16': 'fp16', 'torch.float32': 'fp32'}
     del model

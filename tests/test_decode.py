@@ -155,6 +155,12 @@ def test_only_what_failed_is_asked_again(tiny, monkeypatch):
     assert out[0] == said['Ines'] and list(json.loads(out[1])) == ['person'] and out[1] != said['Tove']
 
 
+def test_rows_without_a_grammar_are_answered_freely(tiny, caplog):
+    rows = [{'instruction': 'Who lives in Oslo?'}, {'task': 'NER', 'instruction': json.dumps({'instruction': 'i', 'schema': ['a\ud800'], 'input': 'x'})}]
+    assert len(list(predict(rows, *tiny, max_new_tokens=3))) == 2
+    assert '1 of 2 rows hold no instruction of a known task' in caplog.text and 'a row is answered freely: no grammar for this schema' in caplog.text
+
+
 # Models of other families: what our loop says is what `generate` says
 
 FAMILIES = {
