@@ -283,11 +283,21 @@ def compare(
     return res
 
 # %% ../nbs/10_report.ipynb #rp2a0014
+def _beside_html(rows):
+    "One dataset and score, folded up: one's own and the best published one are said in its head."
+    own = next(r for r in rows if r['system'] == 'yours')
+    best = next(r for r in rows if r['system'] != 'yours')
+    cells = [[r['system'], r['setting'], r['source'], f"{r['F1']:.2f}"] for r in rows]
+    table = html_table(('system', 'setting', 'source', 'F1'), cells, words=3).replace('<td>yours</td>', '<td><b>yours</b></td>')
+    said = (f"<b>{escape(own['dataset'])}</b> {escape(own['score'])}: yours {own['F1']:.2f}, "
+            f"best published {best['F1']:.2f} ({escape(best['system'])})")
+    return f'<details><summary>{said}</summary>{table}</details>'
+
 def comparison_html(c: Comparison) -> str:
-    "A comparison for the page; one's own line stands out."
-    head, notes = list(c[0]), ''.join(f'<p class="note">{escape(n)}</p>' for n in c.notes)
-    rows = [[f'{v:.2f}' if k == 'F1' else str(v) for k, v in r.items()] for r in c]
-    return html_table(head, rows, words=3).replace('<td>yours</td>', '<td><b>yours</b></td>') + notes
+    "A comparison for the page: a fold for each dataset and score, then what to know."
+    groups = {}
+    for r in c: groups.setdefault((r['dataset'], r['score']), []).append(r)
+    return ''.join(map(_beside_html, groups.values())) + ''.join(f'<p class="note">{escape(n)}</p>' for n in c.notes)
 
 # %% ../nbs/10_report.ipynb #rp2a0010
 def zero_shot() -> Scores:
@@ -330,12 +340,12 @@ def bars_svg(
     "Horizontal bars as SVG."
     bar = lambda width, fill, opacity: f'<rect width="{width:.1f}" height="16" rx="3" fill="{fill}" opacity="{opacity}"/>'
     line = lambda i, name, v, n: (
-        f'<g transform="translate(186 {26 * i + 5})"><text x="-8" y="12" text-anchor="end" fill="currentColor">'
-        f'<title>{escape(name)}</title>{escape(_cut(name, 26))}</text>{bar(340, "currentColor", .08)}'
-        f'{bar(3.4 * v, BLUE, 1 if n >= 10 else .5)}<text x="350" y="12" fill="currentColor">{v:.1f}'
+        f'<g transform="translate(160 {26 * i + 5})"><text x="-8" y="12" text-anchor="end" fill="currentColor">'
+        f'<title>{escape(name)}</title>{escape(_cut(name, 20))}</text>{bar(230, "currentColor", .08)}'
+        f'{bar(2.3 * v, BLUE, 1 if n >= 10 else .5)}<text x="238" y="12" fill="currentColor">{v:.1f}'
         f'<tspan opacity=".65" dx="8">{n}</tspan></text></g>')
     body = ''.join(line(i, *r) for i, r in enumerate(rows))
-    return (f'<figure class="bars"><svg viewBox="0 0 640 {26 * len(rows) + 4}" font-size="12" role="img" '
+    return (f'<figure class="bars"><svg viewBox="0 0 480 {26 * len(rows) + 4}" font-size="13" role="img" '
             f'aria-label="{escape(title)}">{body}</svg></figure>')
 
 def _cut(s, n):
@@ -385,7 +395,8 @@ def confusion_html(errors: Errors, most: int = 16) -> str:
         n, tint = pairs.get((g, f), 0), '63 127 212' if g == f else '214 84 61'
         share = n / max(1, sum(pairs.get((g, x), 0) for x in (*labels, MISSED)))
         return f'<td style="background:rgb({tint} / {.75 * share:.2f})">{n or ""}</td>'
-    head = ''.join(f'<th><span>{escape(l)}</span></th>' for l in (*labels, MISSED))
+    upright = lambda l: ' class="upright"' if any(c > '\u2e80' for c in l) else ''
+    head = ''.join(f'<th><span{upright(l)}>{escape(l)}</span></th>' for l in (*labels, MISSED))
     body = ''.join(f'<tr><th>{escape(g)}</th>{"".join(cell(g, f) for f in (*labels, MISSED))}</tr>' for g in (*labels, EXTRA))
     return f'<div class="wide"><table class="heat"><thead><tr><th>annotated \\ said</th>{head}</tr></thead>{body}</table></div>'
 
