@@ -44,11 +44,11 @@ def cpu_name():
 
 
 def write(name, rows):
-    "Print the rows as a table and write `results/NAME.json`."
+    "Print the rows (name, value, unit and, where there is one, both ends of an interval) as a table; write `results/NAME.json`."
     env = environment()
     commit = subprocess.run(['git', 'rev-parse', '--short', 'HEAD'], cwd=ROOT, capture_output=True, text=True).stdout.strip()
     res = {'hardware': f"{env.pop('cpus')} x {cpu_name()}, GPU {env.pop('gpu')}", 'versions': env, 'commit': commit,
            'command': ' '.join(['python', *(a if not os.path.isabs(a) else Path(a).name for a in sys.argv)]),
-           'rows': [dict(zip(('name', 'value', 'unit'), r)) for r in rows]}
+           'rows': [dict(zip(('name', 'value', 'unit', 'low', 'high'), r)) for r in rows]}
     with atomic_write(ROOT/f'benchmarks/results/{name}.json') as f: f.write((json.dumps(res, indent=1, ensure_ascii=False) + '\n').encode())
-    for n, v, u in rows: print(f'{n:40} {v:>12,.2f} {u}')
+    for n, v, u, *ends in rows: print(f'{n:40} {v:>12,.2f} {u}', '({:.2f} to {:.2f})'.format(*ends) if ends else '')

@@ -1,6 +1,8 @@
 """Conversion, side by side with the original: rows/s of one process in user-CPU seconds, train split, shuffled labels.
 
-`workers2_ratio` is the time on the clock of one process over that of two, for EE.
+Both sides start from compiled bytecode, as an installed package does. `TASK_ratio` is for 20,000 records, start-up included;
+`TASK_ratio_100k` for five times as many. `workers2_ratio` is the time on the clock of one process over that of two, for EE.
+`slope` is fitted to the logarithms of records and seconds, less the seconds that a single record takes.
 
     python benchmarks/convert.py --original path/to/IEPile
 """
@@ -8,6 +10,7 @@ import itertools
 import json
 import math
 import random
+import statistics
 import sys
 import tempfile
 import time
@@ -52,29 +55,32 @@ def main():
     data = (o.original or Path(__file__).parent.parent)/'data'
     n, runs = (4000, 3) if o.quick else (20_000, 5)
     rows, ours = [], [sys.executable, '-m', 'iepile_nb.convert']
+    compiled = dict(PYTHONDONTWRITEBYTECODE='')
     with tempfile.TemporaryDirectory() as tmp:
         tmp = Path(tmp)
         for task in SPLIT_NUM:
-            src, out = make(tmp, data, task, n), tmp/'out.json'
-            a = lambda: cpu_seconds(command(ours, src, out, data, task))[0]
-            if o.original:
-                theirs = [sys.executable, o.original/'ie2instruction/convert_func.py']
-                b = lambda: cpu_seconds(command(theirs, src, tmp/'theirs.json', data, task), PYTHONHASHSEED='0', PYTHONPATH=str(o.original))[0]
-                ratio, seconds, _ = in_turn(a, b, runs)
-                rows.append((f'{task}_ratio', ratio, 'times the original'))
-            else: seconds = sorted(a() for _ in range(runs))[runs // 2]
-            rows.append((f'{task}_rows_per_s', sum(1 for _ in open(out, 'rb')) / seconds, 'rows/s'))
-        src, seconds = make(tmp, data, 'EE', n), {}
+            out = tmp/'out.json'
+            a = lambda: cpu_seconds(command(ours, src, out, data, task), **compiled)[0]
+            b = lambda: cpu_seconds(command([sys.executable, o.original/'ie2instruction/convert_func.py'], src, tmp/'theirs.json', data, task),
+                                    PYTHONHASHSEED='0', PYTHONPATH=str(o.original), **compiled)[0]
+            for name, size, times in ((task, n, runs), (f'{task}_100k', 100_000, 1))[:1 if o.quick else 2]:
+                src, end = make(tmp, data, task, size), name.removeprefix(task)
+                ratio, seconds, _ = in_turn(a, b, times) if o.original else (None, sorted(a() for _ in range(times))[times // 2], None)
+                if o.original: rows.append((f'{task}_ratio{end}', ratio, 'times the original'))
+                rows.append((f'{task}_rows_per_s{end}', sum(1 for _ in open(out, 'rb')) / seconds, 'rows/s'))
+        src, seconds = make(tmp, data, 'EE', 5 * n), {}
         for k in (1, 2):
             start = time.monotonic()
-            cpu_seconds([*command(ours, src, out, data, 'EE'), '--workers', str(k)])
+            cpu_seconds([*command(ours, src, out, data, 'EE'), '--workers', str(k)], **compiled)
             seconds[k] = time.monotonic() - start
         rows.append(('workers2_ratio', seconds[1] / seconds[2], 'times one process'))
         sizes = (2000, 10_000, 100_000) if o.quick else (20_000, 100_000, 1_000_000)
-        used = {s: cpu_seconds(command(ours, make(tmp, data, 'NER', s), tmp/'out.json', data, 'NER')) for s in sizes}
+        run = lambda n, *more: cpu_seconds([*command(ours, make(tmp, data, 'NER', n), out, data, 'NER'), *more], **compiled)
+        start = statistics.median(run(sizes[0], '--limit', '1')[0] for _ in range(5))
+        used = {s: run(s) for s in sizes}
         rows.append(('peak_mb', max(mb for _, mb in used.values()), 'MB'))
-        (s0, (t0, _)), *_, (s1, (t1, _)) = used.items()
-        rows.append(('slope', math.log(t1 / t0) / math.log(s1 / s0), 'log-log'))
+        fit = statistics.linear_regression(*[list(map(math.log, x)) for x in (used, [t - start for t, _ in used.values()])])
+        rows.append(('slope', fit.slope, 'log-log'))
     write('convert', rows)
 
 

@@ -68,27 +68,21 @@ class Deck:
     "The questions of a schema, encoded, where all of them are asked of every record."
     def __init__(self, task: Task, schema: Schema):
         questions = task.questions({task.key: []}, {}, schema, AskAll())
-        self.task, self.labels, self.codes = task, tuple(q.label for q in questions), [code(task, q) for q in questions]
+        self.task, self.codes = task, [code(task, q) for q in questions]
+        self.labels, self.lines, self.empty = tuple(q.label for q in questions), [c.line for c in self.codes], [c.empty for c in self.codes]
         self.place = {l: i for i, l in enumerate(self.labels)}
         self.orders = [Orders(task, q) for q in questions] if any(q.parts for q in questions) else None
-        self.lines, self.empty = [c.line for c in self.codes], [c.empty for c in self.codes]
 
     def holds(self, gold: dict) -> bool:
         "Does it ask for everything that is there?"
         if not gold.keys() <= self.place.keys(): return False
         return not self.orders or all(self.task.covers(self.codes[self.place[l]].question, found) for l, found in gold.items())
 
-    def deal(self, gold: dict, text: str, draw) -> tuple:
-        "The questions and their answers, in line form and in the order in which they are asked."
-        codes, lines, answers, place, encoded = self.codes, self.lines, self.empty.copy(), self.place, self.task.encoded
-        if self.orders and (numbers := draw.numbers(len(lines))):
-            codes = [o[x % o.n] for o, x in zip(self.orders, numbers)]
-            lines = [c.line for c in codes]
-        for label, found in gold.items():
-            c = codes[i := place[label]]
-            answers[i] = c.key + in_line(encoded(c.question, found, text))
-        order = draw.arrange(self.labels)
-        return order(lines), order(answers)
+    def draw(self, draw) -> tuple[list[Code], list[bytes]]:
+        "The questions with their parts in a random order, and the same in line form."
+        if not self.orders or not (numbers := draw.numbers(len(self.orders))): return self.codes, self.lines
+        codes = [o[x % o.n] for o, x in zip(self.orders, numbers)]
+        return codes, [c.line for c in codes]
 
 # %% ../nbs/04_convert.ipynb #9a0c96bf
 class Rows:
@@ -102,40 +96,49 @@ class Rows:
         source: str = '',          # name of the dataset
     ):
         described = bool(schema.about) and task.by_label
+        left, right = '{}' if described else '[]'
         self.task, self.schema, self.split_num, self.k = task, schema, split_num, -1 if described else split_num
-        self.left, self.right = (b'{', b'}') if described else (b'[', b']')
         start = f'"task":"{task.name}","source":{encode(source)},"instruction":"'.encode()
-        self.start = start + in_line(head(task, language)) + self.left
+        self.start, self.input = start + in_line(head(task, language) + left), in_line(right + ', "input": ')
         self.deck = Deck(task, schema) if task.same_for_all and not schema.about else None
 
-    def rounds(self, record: dict, gold: dict, draw) -> Iterator[tuple]:
-        "What a record is asked and the answers, in line form; rounds share no row."
-        if self.deck and draw.everything and self.deck.holds(gold): return [self.deck.deal(gold, record['text'], draw)]
-        questions = describe(self.task.questions(record, gold, self.schema, draw), self.schema)
-        rounds = ([code(self.task, q) for q in round] for round in self.task.rounds(questions))
-        return (([c.line for c in r], [answer(c, gold.get(c.question.label), record['text']) for c in r]) for r in rounds)
+# %% ../nbs/04_convert.ipynb #b2f7e019
+@patch
+def in_rounds(self: Rows, record: dict, gold: dict, draw, start: bytes, middle: bytes, end: bytes = b'') -> bytes:
+    "The lines of a record by the questions of its own; without an `end` they have no answers."
+    res, answered = b'', bool(end)
+    questions = describe(self.task.questions(record, gold, self.schema, draw), self.schema)
+    for asked in filter(None, self.task.rounds(questions)):
+        codes = [code(self.task, q) for q in asked]
+        answers = [answer(c, gold.get(c.question.label), record['text']) for c in codes] if answered else []
+        pieces = start, b', ', middle, end, *[c.line for c in codes], *answers
+        res += b''.join(layout(len(codes), self.k, answered)(pieces))
+    return res
 
 # %% ../nbs/04_convert.ipynb #9306a797
 @patch
 def train(self: Rows, record: dict, draw) -> bytes:
     "The training lines of a record; `draw` decides what is asked, see `Sampler`."
-    start, input = b'{' + self.start, in_line(encode(record['text']))
-    middle, res = b'%b, \\"input\\": %b}","output":"{' % (self.right, input), []
-    for lines, answers in self.rounds(record, self.task.gold(record, self.schema), draw):
-        if lines: res += layout(len(lines), self.k, True)((start, b', ', middle, b'}"}\n', *lines, *answers))
-    return b''.join(res)
+    text, gold, deck, encoded = record['text'], self.task.gold(record, self.schema), self.deck, self.task.encoded
+    start, middle, end = b'{' + self.start, b'%b%b}","output":"{' % (self.input, in_line(encode(text))), b'}"}\n'
+    if not (deck and draw.everything and deck.holds(gold)): return self.in_rounds(record, gold, draw, start, middle, end)
+    (codes, lines), answers = deck.draw(draw), deck.empty.copy()
+    for label, found in gold.items():
+        c = codes[i := deck.place[label]]
+        answers[i] = c.key + in_line(encoded(c.question, found, text))
+    order = draw.arrange(deck.labels)
+    return b''.join(layout(len(lines), self.k, True)((start, b', ', middle, end, *order(lines), *order(answers))))
 
 # %% ../nbs/04_convert.ipynb #42387be9
 @patch
 def test(self: Rows, record: dict, draw: AskAll) -> bytes:
     "The test lines of a record: id and, where it is annotated, label."
-    start, input = f'{{"id":"{text_id(record["text"])}",'.encode() + self.start, in_line(encode(record['text']))
+    text, gold, deck = record['text'], self.task.gold(record, self.schema), self.deck
     annotated = record.get(self.task.key) is not None
-    label = f',"label":{encode(encode(self.task.annotations(record)))}'.encode() if annotated else b''
-    middle, res = b'%b, \\"input\\": %b}"%b}\n' % (self.right, input, label), []
-    for lines, _ in self.rounds(record, self.task.gold(record, self.schema), draw):
-        if lines: res += layout(len(lines), self.k, False)((start, b', ', middle, b'', *lines))
-    return b''.join(res)
+    label = b',"label":' + encode(encode(self.task.annotations(record))).encode() if annotated else b''
+    start, middle = b'{"id":"%b",%b' % (text_id(text).encode(), self.start), b'%b%b}"%b}\n' % (self.input, in_line(encode(text)), label)
+    if not deck: return self.in_rounds(record, gold, draw, start, middle)
+    return b''.join(layout(len(deck.lines), self.k, False)((start, b', ', middle, b'', *deck.lines)))
 
 # %% ../nbs/04_convert.ipynb #87fd8259
 LANGUAGES, SPLITS = ('zh', 'en'), ('train', 'test')

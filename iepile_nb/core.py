@@ -109,7 +109,7 @@ EMPTY = 'the file is empty; it should hold one JSON object a line'
 
 def line_blocks(
     path: str | Path,
-    size: int = 1 << 18,                  # bytes of a block, about
+    size: int = 1 << 15,                  # bytes of a block, about
 ) -> Iterator[tuple[int, list[bytes]]]:   # (number of the first line, from 1; lines)
     "The lines of a file, many at a time."
     if not Path(path).is_file(): raise located(path, msg='no such file; check the path')
@@ -199,26 +199,19 @@ class Draws:
 
     def start(self, name: str):
         "Begin anew, with numbers for what has this name."
-        self.state, self.pool = self.prefix + name.encode('utf-8', 'surrogatepass'), []
+        self.state = self.prefix + name.encode('utf-8', 'surrogatepass')
 
-    def _sixteen(self):
-        self.state = blake2b(self.state).digest()
-        self.pool += _SIXTEEN(self.state)
-
-    def number(self) -> int:
-        "A number of 32 bits."
-        if not self.pool: self._sixteen()
-        return self.pool.pop()
-
-    def numbers(self, n: int) -> list[int]:
+    def numbers(self, n: int) -> tuple[int, ...]:
         "`n` numbers of 32 bits."
-        while len(self.pool) < n: self._sixteen()
-        taken, self.pool = self.pool[:n], self.pool[n:]
-        return taken
+        res = ()
+        while len(res) < n:
+            self.state = blake2b(self.state).digest()
+            res += _SIXTEEN(self.state)
+        return res[:n]
 
     def random(self) -> float:
         "A number from 0 (included) to 1 (excluded)."
-        return self.number() / 2**32
+        return self.numbers(1)[0] / 2**32
 
     def sample(self, items: list, k: int) -> list:
         "`k` different ones of the items, in random order."

@@ -361,12 +361,12 @@ def read_negatives(
 
 # %% ../nbs/03_negatives.ipynb #3f389f0f
 def binomial(
-    rng,      # a random generator
+    rng: Draws,
     n: int,   # trials
     p: float, # probability of each, 0..1
 ) -> int:
     "How many of `n` trials succeed."
-    return n if p >= 1 else sum(rng.random() < p for _ in range(n))
+    return n if p >= 1 else sum(x < p * 2**32 for x in rng.numbers(n))
 
 # %% ../nbs/03_negatives.ipynb #53d20688
 class Sampler:
@@ -415,8 +415,9 @@ ORDERS = 1, 1, 2, 6, 24, 120, 720 # how many orders there are of 0 to 6 things
 @patch
 def an_order(self: Sampler, n: int) -> Callable:
     "Puts a sequence of `n` things in a random order."
-    if n <= 6: return nth_order(n, self.rng.number() % ORDERS[n])
-    one, other = nth_order(n, self.rng.number() % 720), nth_order(n, self.rng.number() % 720)
+    one, other = self.rng.numbers(2)
+    if n <= 6: return nth_order(n, one % ORDERS[n])
+    one, other = nth_order(n, one % 720), nth_order(n, other % 720)
     return lambda items: one(other(items))
 
 # %% ../nbs/03_negatives.ipynb #2b9f64d7

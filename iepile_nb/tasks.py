@@ -13,7 +13,6 @@ __all__ = ['SENTENCES', 'NAN', 'ask', 'MOST', 'TASKS', 'Schema', 'Question', 'de
 import json, re
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
-from html import escape
 from itertools import chain
 from json.encoder import c_make_encoder, encode_basestring
 from operator import itemgetter
@@ -311,7 +310,7 @@ class NER(Task):
 
     def gold(self, record, schema=None):
         res = {}
-        for o in record.get('entity') or (): res.setdefault(o['entity_type'], []).append((o['entity'],))
+        for o in record.get('entity') or (): res.setdefault(o['entity_type'], []).append((o.get('entity') or '',))
         return distinct(res)
 
     def value(self, q, found, text):
@@ -925,6 +924,7 @@ def _nest(spans):
 # %% ../nbs/01_tasks.ipynb #49b1f5c9
 def _mark(span, name, hue):
     "The tags around a piece of a span; the last piece bears a name."
+    from html import escape
     style = f'background:hsl({hue} 85% 50% / .2);border-bottom:2px solid hsl({hue} 70% 50%)'
     full = escape(' · '.join(filter(None, [span.label, span.part])))
     small = 'font-size:.72em;opacity:.75;user-select:none;padding-left:.35em'
@@ -939,6 +939,7 @@ def highlight(
     labels: list[str] | None = None,  # fixes the colours by their order, so that two pictures agree
 ) -> str:                             # HTML without scripts or style sheets; the text is escaped
     "A text with its spans coloured and named."
+    from html import escape
     labels, named = unique([*(labels or []), *(s.label for s in spans)]), set()
     opens, closes = {}, {}
     for start, end, span, last in _nest(spans):

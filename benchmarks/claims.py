@@ -1,0 +1,123 @@
+"""Two claims of the paper, tried on the embedded model and relations of domains that it never saw.
+
+    python benchmarks/claims.py           # about an hour and a half on 2 cores
+    python benchmarks/claims.py --quick
+
+(a) Hard negatives reach the same F1 with fewer rows. An adapter is trained on N rows, drawn from those that ask all
+negatives, the positives and hard negatives built by this package, or the positives and as many random ones.
+`a.KIND.N` is its F1 when every label is asked, four at a time.
+
+(b) A model that was trained with about twenty labels in every query does worse when ten or thirty are asked; asking in
+batches, in training and test alike, avoids that. `b.query20.testK` was trained twenty labels at a time and is asked K
+at a time; `b.batch4.test4` was trained and is asked four at a time, on as many rows.
+
+Every value is the mean over seeds, which draw other texts and rows; `low` and `high` are the ends of the 95% interval
+of that mean (Student's t). `b.drop10` and `b.drop30` are differences within a seed: how much F1 is lost against asking twenty.
+"""
+import random
+import statistics
+import tempfile
+from pathlib import Path
+
+from common import arguments, write
+from iepile_nb.convert import convert
+from iepile_nb.core import write_jsonl
+from iepile_nb.course import LEARN
+from iepile_nb.evaluate import evaluate
+from iepile_nb.infer import predict
+from iepile_nb.model import load_model
+from iepile_nb.negatives import HardNegatives
+from iepile_nb.tiny import dataset, domain_names, domain_schema
+from iepile_nb.train import train
+
+TASK, LANGUAGE = 'RE', 'en'
+T95 = 12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262 # Student's t for 1 to 9 degrees of freedom
+
+
+def interval(values):
+    "(mean, low, high): the 95% interval of a mean over seeds."
+    mean, n = statistics.mean(values), len(values)
+    if n < 2: return mean, mean, mean
+    t = T95[min(n - 2, 8)]
+    half = t * statistics.stdev(values) / n**.5
+    return mean, mean - half, mean + half
+
+
+def texts(domains, n, seed, split): return dataset(LANGUAGE, domains, TASK, n, seed, split)
+
+
+def at_random(negatives, labels, seed):
+    "As many random labels for each label as another dictionary has hard ones."
+    rng = random.Random(seed)
+    return HardNegatives({l: rng.sample([x for x in labels if x != l], len(near)) for l, near in negatives.items()})
+
+
+def rows_of(records, schema, n, seed, **kw):
+    "`n` training rows of some records, drawn by the seed."
+    rows = list(convert(records, schema, TASK, LANGUAGE, random_sort=True, seed=seed, source='claims', **kw))
+    random.Random(seed).shuffle(rows)
+    if len(rows) < n: raise SystemExit(f'{len(rows)} rows are too few for {n}; draw more records')
+    return rows[:n]
+
+
+def adapted(rows, folder, seed, **options):
+    "The model with an adapter trained on some rows."
+    folder.mkdir()
+    write_jsonl(folder/'train.json', rows)
+    train(model_name_or_path='tiny', train_file=folder/'train.json', output_dir=folder/'lora', **{**LEARN, 'seed': seed, **options})
+    return load_model('tiny', str(folder/'lora'))
+
+
+def f1(model, records, schema, split_num):
+    rows = convert(records, schema, TASK, LANGUAGE, 'test', split_num, source='claims')
+    return evaluate(list(predict(rows, *model, batch_size=64, max_new_tokens=384)))['total']['f1']
+
+
+def claim_a(tmp, seeds, sizes, n_test, **options):
+    "{(kind, rows): [F1 by seed]}"
+    domains, found = tuple(domain_names(LANGUAGE, heldout=True)), {}
+    schema = domain_schema(LANGUAGE, domains, TASK)
+    hard = HardNegatives.build(schema)
+    for seed in seeds:
+        records, test = texts(domains, 4 * max(sizes), seed, 'train'), texts(domains, n_test, seed, 'test')
+        for kind, negatives in dict(all=None, random=at_random(hard, schema.labels, seed), hard=hard).items():
+            rows = rows_of(records, schema, max(sizes), seed, split_num=4, negatives=negatives)
+            for n in sizes:
+                value = f1(adapted(rows[:n], tmp/f'a{seed}{kind}{n}', seed, **options), test, schema, 4)
+                found.setdefault((kind, n), []).append(value)
+                print(f'a.{kind}.{n} seed {seed}: {value:.1f}', flush=True)
+    return found
+
+
+def claim_b(tmp, seeds, n_rows, n_test, **options):
+    "{name: [F1 by seed]}"
+    domains, found = (*domain_names(LANGUAGE, heldout=True), 'law', 'sport'), {}
+    schema = domain_schema(LANGUAGE, domains, TASK)
+    for seed in seeds:
+        records, test = texts(domains, 2 * n_rows, seed, 'train'), texts(domains, n_test, seed, 'test')
+        for name, k, asked in (('query20', 20, (10, 20, 30)), ('batch4', 4, (4,))):
+            model = adapted(rows_of(records, schema, n_rows, seed, split_num=k), tmp/f'b{seed}{name}', seed, **options)
+            for t in asked:
+                found.setdefault(f'{name}.test{t}', []).append(f1(model, test, schema, t))
+                print(f'b.{name}.test{t} seed {seed}: {found[f"{name}.test{t}"][-1]:.1f}', flush=True)
+    for t in (10, 30):
+        found[f'drop{t}'] = [a - b for a, b in zip(found['query20.test20'], found[f'query20.test{t}'])]
+    return found
+
+
+def main():
+    p = arguments(__doc__)
+    p.add_argument('--seeds', type=int, help='how many (5; with --quick 3)')
+    p.add_argument('--rows', type=int, nargs='+', help='training rows to try for (a); the most are used for (b)')
+    p.add_argument('--texts', type=int, help='test texts of a seed (150; with --quick 40)')
+    o = p.parse_args()
+    seeds = range(1, 1 + (o.seeds or (3 if o.quick else 5)))
+    sizes, n_test = o.rows or ((60, 150) if o.quick else (100, 200, 400, 800)), o.texts or (40 if o.quick else 150)
+    with tempfile.TemporaryDirectory() as tmp:
+        a = claim_a(Path(tmp), seeds, sizes, n_test)
+        b = claim_b(Path(tmp), seeds, max(sizes), n_test)
+    rows = [(f'a.{kind}.{n}', *interval(v)) for (kind, n), v in a.items()] + [(f'b.{k}', *interval(v)) for k, v in b.items()]
+    write('claims', [(name, value, 'F1', low, high) for name, value, low, high in rows])
+
+
+if __name__ == '__main__': main()
