@@ -16,6 +16,7 @@ from pathlib import Path
 
 import torch
 from common import ROOT, arguments, in_turn, write
+from peft import LoraConfig, get_peft_model
 from transformers import DataCollatorForSeq2Seq, Trainer, set_seed
 from transformers.utils import logging as hf_logging
 
@@ -40,6 +41,13 @@ def model_for(dropout=.05):
     return add_lora(load_base('tiny', dtype='fp32')[0], r=16, alpha=32, dropout=dropout).train()
 
 
+def usual_model(dropout=.05):
+    "The same adapter as peft makes it."
+    set_seed(SEED)
+    config = LoraConfig(task_type='CAUSAL_LM', r=16, lora_alpha=32, lora_dropout=dropout, target_modules='all-linear')
+    return get_peft_model(load_base('tiny', dtype='fp32')[0], config).train()
+
+
 def args_for(folder, **kw):
     "The same settings on every side."
     return training_arguments(settings(output_dir=str(folder), seed=SEED, learning_rate=RATE, per_device_train_batch_size=BATCH, num_train_epochs=1,
@@ -55,7 +63,7 @@ def as_dicts(encoded): return [{'input_ids': r.input_ids, 'labels': r.labels, 'a
 
 def originals(encoded, tokenizer, folder):
     "The original's recipe."
-    model = model_for()
+    model = usual_model()
     model.enable_input_require_grads()
     args = args_for(folder, optim='adamw_torch', train_sampling_strategy='group_by_length')
     args.gradient_checkpointing = args.activation_checkpointing = True
@@ -70,9 +78,9 @@ def trls(encoded, tokenizer, folder):
     longest, total = max(len(r.input_ids) for r in encoded), sum(len(r.input_ids) for r in encoded)
     size = max(1, round(BATCH * total / len(encoded) / longest))
     args = SFTConfig(output_dir=str(folder), per_device_train_batch_size=size, num_train_epochs=1, learning_rate=RATE, seed=SEED, save_strategy='no', use_cpu=True,
-                     packing=True, max_length=longest, disable_tqdm=True, report_to='none', gradient_checkpointing=False, bf16=False, logging_steps=1)
+                     packing=True, completion_only_loss=True, max_length=longest, disable_tqdm=True, report_to='none', gradient_checkpointing=False, bf16=False, logging_steps=1)
     data = Dataset.from_list([{'input_ids': r.input_ids, 'completion_mask': [int(l != -100) for l in r.labels]} for r in encoded])
-    return SFTTrainer(model=model_for(), args=args, train_dataset=data, processing_class=tokenizer)
+    return SFTTrainer(model=usual_model(), args=args, train_dataset=data, processing_class=tokenizer)
 
 
 class Unpacked(Trainer):
@@ -82,7 +90,7 @@ class Unpacked(Trainer):
 
 
 def unpacked(encoded, tokenizer, folder):
-    run = Unpacked(model=model_for(0.), args=args_for(folder), train_dataset=as_dicts(encoded), processing_class=tokenizer, data_collator=DataCollatorForSeq2Seq(tokenizer))
+    run = Unpacked(model=usual_model(0.), args=args_for(folder), train_dataset=as_dicts(encoded), processing_class=tokenizer, data_collator=DataCollatorForSeq2Seq(tokenizer))
     run.order = BatchOrder([len(r.input_ids) for r in encoded], BATCH, SEED)
     return run
 
@@ -103,9 +111,8 @@ def losses(make, encoded, tokenizer, **kw):
         return [e['loss'] for e in run.state.log_history if 'loss' in e]
 
 
-def peak(step):
-    "The most that tensors take in a second step, over model and optimizer."
-    model = model_for()
+def peak(model, step):
+    "The most that tensors take in two steps, over the model."
     optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], fused=False)
     with PeakMemory(model.parameters()) as seen:
         for _ in range(2):
@@ -118,8 +125,8 @@ def peak(step):
 def memory_ratio(encoded, tokenizer):
     rows = sorted(encoded, key=lambda r: -len(r.input_ids))[:BATCH]
     padded = DataCollatorForSeq2Seq(tokenizer, pad_to_multiple_of=4)(as_dicts(rows))
-    mine = peak(lambda m: answer_loss(m.get_base_model(), pack(rows, tokenizer.pad_token_id), net=m).backward())
-    return mine / peak(lambda m: m(**padded).loss.backward())
+    mine = peak(model_for(), lambda m: answer_loss(m.get_base_model(), pack(rows, tokenizer.pad_token_id), net=m).backward())
+    return mine / peak(usual_model(), lambda m: m(**padded).loss.backward())
 
 
 def has_trl():

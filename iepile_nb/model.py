@@ -228,21 +228,26 @@ def linear_names(
                    if isinstance(m, torch.nn.Linear) and m is not head})
 
 # %% ../nbs/06_model.ipynb #8d366349
+def _kept(x, p):
+    "Which numbers of `x` are kept, if each is dropped with probability `p`; 16 random bits decide, which is quick."
+    bits = torch.empty(-(-x.numel() // 4), dtype=torch.int64, device=x.device).random_(-2**63, None).view(torch.int16)
+    return (bits[:x.numel()] >= round(p * 65536) - 32768).view(x.shape)
+
 class _DropLinear(torch.autograd.Function):
     "A linear layer of an input of which a part `p` is dropped."
     @staticmethod
     def forward(ctx, x, weight, p):
-        kept = torch.empty_like(x, dtype=torch.bool).bernoulli_(1 - p)
+        kept = _kept(x, p)
         ctx.save_for_backward(x, weight, kept)
         ctx.scale = 1 / (1 - p)
-        return torch.nn.functional.linear(x * kept, weight * ctx.scale)
+        return torch.nn.functional.linear(torch.where(kept, x, 0.), weight * ctx.scale)
 
     @staticmethod
     def backward(ctx, grad):
         x, weight, kept = ctx.saved_tensors
         grad = grad * ctx.scale
-        by_weight = grad.flatten(0, -2).T @ (x * kept).flatten(0, -2).to(grad.dtype)
-        return ((grad @ weight.to(grad.dtype)) * kept).to(x.dtype), by_weight.to(weight.dtype), None
+        by_weight = grad.flatten(0, -2).T @ torch.where(kept, x, 0.).flatten(0, -2).to(grad.dtype)
+        return torch.where(kept, grad @ weight.to(grad.dtype), 0.).to(x.dtype), by_weight.to(weight.dtype), None
 
 # %% ../nbs/06_model.ipynb #275eda4b
 class _Dropping(torch.nn.Linear):
@@ -255,7 +260,8 @@ def lean_dropout(model: PeftModel) -> PeftModel:
     for m in model.modules():
         for name, first in m.lora_A.items() if isinstance(m, LoraLayer) else ():
             drop = m.lora_dropout[name]
-            if not isinstance(drop, torch.nn.Dropout) or name in m.lora_variant or type(first) is not torch.nn.Linear: continue
+            usual = isinstance(drop, torch.nn.Dropout) and type(first) is torch.nn.Linear
+            if not usual or name in m.lora_variant: continue
             first.drop, m.lora_dropout[name], first.__class__ = drop, torch.nn.Identity(), _Dropping
     return model
 
@@ -278,7 +284,8 @@ def add_lora(
     config = LoraConfig(task_type=kind, r=r, lora_alpha=2 * r if alpha is None else alpha, lora_dropout=dropout,
                         target_modules=targets or 'all-linear', modules_to_save=also, **more)
     try: return lean_dropout(get_peft_model(model, config))
-    except ValueError as e: raise UserError(f'{" ".join(str(e).split())[:200]}; name others with --lora_target_modules') from e
+    except ValueError as e:
+        raise UserError(f'{" ".join(str(e).split())[:200]}; name others with --lora_target_modules') from e
 
 # %% ../nbs/06_model.ipynb #72835092
 def find_adapter(
@@ -292,7 +299,8 @@ def find_adapter(
     from huggingface_hub import snapshot_download
     try: return snapshot_download(str(name), allow_patterns=['*.json', '*.safetensors', '*.bin', '*.model'])
     except Exception as e:
-        raise UserError(f'{name}: no such adapter folder, and the hub could not provide it ({" ".join(str(e).split())[:120]})') from e
+        why = ' '.join(str(e).split())[:120]
+        raise UserError(f'{name}: no such adapter folder, and the hub could not provide it ({why})') from e
 
 def adapter_folders(
     checkpoint_dir: str | Path | None, # with commas between several
@@ -359,7 +367,8 @@ def probe(
 
 def special_ids(tokenizer, template: Template) -> dict[str, int]:
     "The tokens that steer a model, with their ids."
-    names = [tokenizer.bos_token, tokenizer.eos_token, template.eos, *(p for p in template.pieces if isinstance(p, Token))]
+    pieces = [p for p in template.pieces if isinstance(p, Token)]
+    names = [tokenizer.bos_token, tokenizer.eos_token, template.eos, *pieces]
     return {str(t): tokenizer.convert_tokens_to_ids(t) for t in names if t}
 
 # %% ../nbs/06_model.ipynb #d0d4a177
@@ -502,7 +511,8 @@ class _Fused(torch.autograd.Function):
 def _fused_attention():
     "Let attention be what a fused kernel keeps of it."
     f = torch.nn.functional
-    real, f.scaled_dot_product_attention = f.scaled_dot_product_attention, lambda q, k, v, *a, **kw: _Fused.apply(q, k, v)
+    real = f.scaled_dot_product_attention
+    f.scaled_dot_product_attention = lambda q, k, v, *a, **kw: _Fused.apply(q, k, v)
     try: yield
     finally: f.scaled_dot_product_attention = real
 
@@ -550,12 +560,14 @@ def plan_memory(
     checkpointing: bool = False,
 ) -> dict[str, float]:    # bytes by part
     "What the parts of a training need."
-    linear = {id(m.weight) for m in model.modules() if isinstance(m, torch.nn.Linear) and m is not model.get_output_embeddings()}
+    head = model.get_output_embeddings()
+    linear = {id(m.weight) for m in model.modules() if isinstance(m, torch.nn.Linear) and m is not head}
     size = lambda p: p.numel() * ({4: .516, 8: 1.}.get(bits, p.itemsize) if id(p) in linear else p.itemsize)
     learned = sum(p.numel() for p in model.parameters() if p.requires_grad)
     table, config = answers * model.config.get_text_config().vocab_size, model.config.get_text_config()
     kept = max(0, kept_bytes(model, rows, length, answers) - 4 * table)
-    if checkpointing: kept = kept / config.num_hidden_layers + config.num_hidden_layers * rows * length * config.hidden_size * 2
+    layers = config.num_hidden_layers
+    if checkpointing: kept = kept / layers + layers * rows * length * config.hidden_size * 2
     frozen = sum(size(p) for p in model.parameters() if not p.requires_grad)
     return {'weights': frozen, 'trained weights': 4. * learned, 'gradients': 4. * learned, 'optimizer': 8. * learned,
             'activations': float(kept), 'logits': 12. * table}
@@ -585,8 +597,8 @@ class PeakMemory(TorchDispatchMode):
 def matmul_speed(device: str = 'cpu', dtype: torch.dtype = torch.float32, n: int | None = None) -> float:
     "Floating point operations per second of a large matrix product."
     n = n or (8192 if 'cuda' in str(device) else 1024)
-    a, sync = torch.randn(n, n, device=device, dtype=dtype), torch.cuda.synchronize if 'cuda' in str(device) else lambda: None
-    best = float('inf')
+    a, best = torch.randn(n, n, device=device, dtype=dtype), float('inf')
+    sync = torch.cuda.synchronize if 'cuda' in str(device) else lambda: None
     for _ in range(5):
         start = time.perf_counter()
         a @ a
@@ -596,8 +608,8 @@ def matmul_speed(device: str = 'cpu', dtype: torch.dtype = torch.float32, n: int
 
 def plan_seconds(model, tokens: int, speed: float, share: float = .4) -> float:
     "Seconds to train on so many tokens."
-    total, learned = sum(p.numel() for p in model.parameters()), sum(p.numel() for p in model.parameters() if p.requires_grad)
-    return (4 * (total - learned) + 6 * learned) * tokens / (speed * share)
+    work = sum(p.numel() * (6 if p.requires_grad else 4) for p in model.parameters())
+    return work * tokens / (speed * share)
 
 # %% ../nbs/06_model.ipynb #9bbbb01f
 class Plan(dict):
@@ -607,7 +619,8 @@ class Plan(dict):
 
     def __str__(self):
         lines = [f'{k:16} {v / 2**30:8.2f} GB' for k, v in {**self, 'in all': self.total}.items()]
-        if self.room: lines.append(f'{"there is":16} {self.room / 2**30:8.2f} GB: ' + ('it fits' if self.total < self.room else 'it does not fit'))
+        fits = 'it fits' if self.total < (self.room or 0) else 'it does not fit'
+        if self.room: lines.append(f'{"there is":16} {self.room / 2**30:8.2f} GB: {fits}')
         if self.seconds: lines.append(f'time: about {self.seconds / 60:.1f} minutes')
         return '\n'.join([*lines, *self.advice])
 
@@ -617,9 +630,11 @@ def room() -> float: # bytes
     if torch.cuda.is_available(): return float(torch.cuda.get_device_properties(0).total_memory)
     return float(os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES'))
 
-LESS = [({'checkpointing': True}, '--gradient_checkpointing'), ({'rows': 1}, '--per_device_train_batch_size 1, with more --gradient_accumulation_steps'),
+LESS = [({'checkpointing': True}, '--gradient_checkpointing'),
+        ({'rows': 1}, '--per_device_train_batch_size 1, with more --gradient_accumulation_steps'),
         ({'bits': 4}, '--bits 4')]
 
+# %% ../nbs/06_model.ipynb #a42b98a9
 def plan(
     model,                # from `shape_of`
     sizes: list[tuple[int, int]], # for each training row: its tokens, and those to learn
@@ -663,7 +678,8 @@ def save_merged(model, tokenizer, folder: str | Path, agreed: dict | None = None
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix='.merging') as tmp:
         for x in (model, tokenizer): x.save_pretrained(tmp)
-        if agreed: (Path(tmp)/CONTRACT).write_text(json.dumps({**agreed, 'base_weights': None}, ensure_ascii=False), encoding='utf-8')
+        text = json.dumps({**(agreed or {}), 'base_weights': None}, ensure_ascii=False)
+        if agreed: (Path(tmp)/CONTRACT).write_text(text, encoding='utf-8')
         os.chmod(tmp, 0o755)
         if folder.exists(): folder.rmdir()
         shutil.copytree(tmp, f'{tmp}.whole')
@@ -700,16 +716,18 @@ def push(
     api = huggingface_hub.HfApi()
     try:
         api.create_repo(repo_id=name, private=private, exist_ok=True)
-        api.upload_folder(repo_id=name, folder_path=str(folder), ignore_patterns=['checkpoint-*/**', '.saving/**', 'training_args.bin'])
+        api.upload_folder(repo_id=name, folder_path=str(folder),
+                          ignore_patterns=['checkpoint-*/**', '.saving/**', 'training_args.bin'])
     except Exception as e:
-        raise UserError(f'{name}: the hub did not take it ({" ".join(str(e).split())[:150]}); set HF_TOKEN to a token that may write') from e
+        why = ' '.join(str(e).split())[:150]
+        raise UserError(f'{name}: the hub did not take it ({why}); set HF_TOKEN to a token that may write') from e
     return name
 
 # %% ../nbs/06_model.ipynb #12b85ebb
 def _parser():
     "The arguments of `iepile_model`."
-    p = argparse.ArgumentParser(prog='iepile_model', allow_abbrev=False, description='Plan a training, merge an adapter, put it on the hub.',
-        epilog='example: iepile_model plan --model_name_or_path tiny --train_file outputs/NER/train.json')
+    p = argparse.ArgumentParser(prog='iepile_model', allow_abbrev=False,
+        description='Plan a training, merge an adapter, put it on the hub.', epilog='example: iepile_model plan --model_name_or_path tiny --train_file outputs/NER/train.json')
     parts = p.add_subparsers(dest='part', required=True)
     parts.add_parser('presets', help='what --preset can be')
     q = parts.add_parser('plan', help='memory and time; takes all options of iepile_train', allow_abbrev=False)
@@ -722,6 +740,7 @@ def _parser():
     q.add_argument('--public', action='store_true', help='visible to everybody')
     return p
 
+# %% ../nbs/06_model.ipynb #befba417
 def _merge_arguments(a):
     a('--model_name_or_path', default='tiny', help='the base (%(default)s)')
     a('--checkpoint_dir', required=True, help='adapter folders, with commas between them')
@@ -761,9 +780,11 @@ def _plan(o, rest):
     s = T.settings(**{**given, 'output_dir': 'unused'})
     shape = shape_of(s.model_name_or_path, pick_dtype('bf16' if s.bf16 else 'fp16' if s.fp16 else None),
                      None if s.finetuning_type == 'full' else s.lora_r, trust_remote_code=s.trust_remote_code)
-    tokenizer = with_padding(AutoTokenizer.from_pretrained(find_model(s.model_name_or_path), trust_remote_code=s.trust_remote_code))
+    hub = {'trust_remote_code': s.trust_remote_code}
+    tokenizer = with_padding(AutoTokenizer.from_pretrained(find_model(s.model_name_or_path), **hub))
     lengths = {k: getattr(s, k) for k in ('cutoff_len', 'max_source_length', 'max_target_length')}
-    rows = T.encode_rows(T.read_train_rows(s.train_file, s.limit), tokenizer, get_template(s.template, tokenizer), **lengths)
+    template, rows = get_template(s.template, tokenizer), T.read_train_rows(s.train_file, s.limit)
+    rows = T.encode_rows(rows, tokenizer, template, **lengths)
     sizes = [(len(r.input_ids), sum(l != -100 for l in r.labels)) for r in rows]
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
     p = plan(shape, sizes, s.bits, s.per_device_train_batch_size, s.num_train_epochs, bool(s.activation_checkpointing),
@@ -781,11 +802,12 @@ def _dry_run(T, given, p, rows, s):
     with tempfile.TemporaryDirectory() as tmp, PeakMemory() as seen:
         write_jsonl(f'{tmp}/rows.json', [all_rows[i] for i in order])
         if torch.cuda.is_available(): torch.cuda.reset_peak_memory_stats()
-        r = T.train(**{**given, 'train_file': f'{tmp}/rows.json', 'output_dir': f'{tmp}/out', 'max_steps': 3, 'save_strategy': 'no',
-                       'disable_tqdm': True, 'logging_steps': 1})
+        r = T.train(**{**given, 'train_file': f'{tmp}/rows.json', 'output_dir': f'{tmp}/out', 'max_steps': 3,
+                       'save_strategy': 'no', 'disable_tqdm': True, 'logging_steps': 1})
         peak = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else seen.peak
     took = next(e['train_runtime'] for e in r['log'] if 'train_runtime' in e) / 3
-    print(f'three steps on the longest rows: {peak / 2**30:.2f} GB at most ({p.total / 2**30:.2f} planned), {took:.2f} s a step')
+    gb = f'{peak / 2**30:.2f} GB at most ({p.total / 2**30:.2f} planned)'
+    print(f'three steps on the longest rows: {gb}, {took:.2f} s a step')
     steps = -(-len(rows) // (size * s.gradient_accumulation_steps)) * s.num_train_epochs
     print(f'so {steps:.0f} steps take at most {steps * took * s.gradient_accumulation_steps / 60:.1f} minutes')
 

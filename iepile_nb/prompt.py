@@ -410,7 +410,7 @@ def pair(
     rows: list[Encoded],
     pad_id: int,
     start_id: int,        # what the decoder starts with
-) -> dict: # input_ids, attention_mask: [rows, longest prompt]; decoder_input_ids: [rows, longest answer]; places, labels
+) -> dict: # input_ids, attention_mask: [rows, prompt]; decoder_input_ids: [rows, answer]; places, labels
     "Rows as one batch for an encoder-decoder."
     import torch
     answers = [[l for l in r.labels if l != -100] for r in rows]

@@ -15,6 +15,7 @@ from collections import Counter
 from contextlib import contextmanager
 from dataclasses import fields
 from functools import partial
+from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 from typing import Callable, Iterator
@@ -128,7 +129,7 @@ def _data_arguments(a):
     a('--max_source_length', type=int, help='tokens that the prompt of a row above --cutoff_len may keep')
     a('--max_target_length', type=int, default=256, help='tokens that its answer keeps (%(default)s)')
     a('--limit', type=int, help='train on the first N rows only')
-    a('--eval_f1', type=int, nargs='?', const=50, help='at each evaluation also answer N of the held-out rows (50) and score them')
+    a('--eval_f1', type=int, nargs='?', const=50, help='at each evaluation answer N held-out rows (50), too')
     a('--packing', **_switch(None), help='several rows in one sequence (where the architecture keeps them apart)')
 
 def _lora_arguments(a):
@@ -261,16 +262,26 @@ def training_arguments(
     from transformers import TrainingArguments
     from iepile_nb.model import pick_dtype
     gpu = torch.cuda.is_available() and not o.use_cpu
+    _check_reports(getattr(o, 'report_to', None))
     asked = 'bf16' if o.bf16 else 'fp16' if o.fp16 else None if gpu else 'fp32'
     ours = {'push_to_hub', 'hub_model_id', 'hub_private_repo'}
-    own = {f.name: getattr(o, f.name) for f in fields(TrainingArguments) if f.init and f.name not in ours and hasattr(o, f.name)}
+    known = [f.name for f in fields(TrainingArguments) if f.init and f.name not in ours]
+    own = {k: getattr(o, k) for k in known if hasattr(o, k)}
     if o.activation_checkpointing is None: own['activation_checkpointing'] = gpu
-    usual = {'report_to': 'none', 'disable_tqdm': not (sys.stderr.isatty() or in_notebook()), 'ddp_find_unused_parameters': False}
+    usual = {'report_to': 'none', 'disable_tqdm': not (sys.stderr.isatty() or in_notebook()),
+             'ddp_find_unused_parameters': False}
     fixed = {'bf16': pick_dtype(asked) == torch.bfloat16, 'fp16': pick_dtype(asked) == torch.float16,
              'use_cpu': not gpu, 'remove_unused_columns': False, 'prediction_loss_only': True,
              'logging_nan_inf_filter': False, 'label_names': ['labels'], 'average_tokens_across_devices': True}
     try: return TrainingArguments(**{**usual, **own, **_choosing_best(o), **fixed})
     except (ImportError, RuntimeError, ValueError) as e: raise UserError(' '.join(str(e).split())) from e
+
+# %% ../nbs/09_train.ipynb #1951efcf
+def _check_reports(names):
+    "Raise `UserError` if a service that the run shall report to has no package here."
+    for name in [names] if isinstance(names, str) else names or []:
+        if name not in ('none', 'all') and not find_spec(name):
+            raise UserError(f'--report_to {name} needs a package that is not installed: pip install {name}')
 
 # %% ../nbs/09_train.ipynb #e348df1f
 def _choosing_best(o):
@@ -327,8 +338,11 @@ def prepare(
 
 # %% ../nbs/09_train.ipynb #026020b6
 def _for_kbit(model):
-    "A quantised model made ready for training: what is not quantised goes to full precision."
+    """A quantised model made ready for training: what is not quantised goes to full precision.
+    And no evaluation may repack weights of 4 bits for a quick processor: that form has no backward pass."""
     from peft import prepare_model_for_kbit_training
+    for m in model.modules():
+        if hasattr(m, 'support_avx512bf16_for_cpu'): m.support_avx512bf16_for_cpu = False
     return prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
 
 def _lora(o):
@@ -355,7 +369,8 @@ class BatchOrder:
     def __iter__(self) -> Iterator[int]:
         draw, n, size = random.Random(f'{self.seed} {self.epoch}'), len(self.lengths), self.batch
         order, pool = draw.sample(range(n), n), 50 * size
-        if self.alike: order = [i for p in range(0, n, pool) for i in sorted(order[p:p + pool], key=lambda i: -self.lengths[i])]
+        by_length = lambda some: sorted(some, key=lambda i: -self.lengths[i])
+        if self.alike: order = [i for p in range(0, n, pool) for i in by_length(order[p:p + pool])]
         batches = [order[i:i + size] + [n] * max(0, i + size - n) for i in range(0, n, size)]
         if self.alike: draw.shuffle(batches)
         return (i for b in batches for i in b)
@@ -370,9 +385,11 @@ def batcher(
     from iepile_nb.model import packs_exactly
     exact = packing is not False and packs_exactly(model)
     if packing and not exact:
-        raise UserError(f'--packing: a {model.config.model_type} model would let packed rows see each other; leave it out')
+        raise UserError(f'--packing: a {model.config.model_type} model would let packed rows see each other; '
+                        'leave it out')
     start = getattr(model.generation_config, 'decoder_start_token_id', None)
-    make = partial(pair, start_id=pad_id if start is None else start) if model.config.is_encoder_decoder else pack if exact else collate
+    make = pack if exact else collate
+    if model.config.is_encoder_decoder: make = partial(pair, start_id=pad_id if start is None else start)
     log.info('batches are made by %s', getattr(make, 'func', make).__name__)
     return lambda rows: make([r for r in rows if len(r.input_ids) > 1] or rows, pad_id)
 
@@ -386,8 +403,8 @@ def time_left(start, state, now=None) -> str:
 # %% ../nbs/09_train.ipynb #06fb1104
 class Watched:
     "Added to the Trainer: an end when the loss is no number, plain log lines, evaluations that may fail."
-    every, last, start = 10., 0., (0., 0) # seconds between two lines in a log; when the first step was logged, and which
-    scorer, beside, order, stop = None, {}, None, None # F1 of the model, files to save, `BatchOrder`, `Stopping`
+    every, last, start = 10., 0., (0., 0) # seconds between lines in a log; time and step of the first
+    scorer, beside, order, stop = None, {}, None, None # F1 of the model, files to save, order, `Stopping`
 
     def log(self, logs: dict, *args):
         super().log(logs, *args)
@@ -452,7 +469,8 @@ def evaluation_loop(self: Watched, *args, metric_key_prefix='eval', **kwargs):
     "The Trainer's evaluation, with F1 beside the loss."
     out = super(Watched, self).evaluation_loop(*args, metric_key_prefix=metric_key_prefix, **kwargs)
     share = self.accelerator.process_index, self.accelerator.num_processes
-    if self.scorer: out.metrics[f'{metric_key_prefix}_f1'] = round(self.scorer(self.accelerator.unwrap_model(self.model), share), 2)
+    bare = self.accelerator.unwrap_model(self.model)
+    if self.scorer: out.metrics[f'{metric_key_prefix}_f1'] = round(self.scorer(bare, share), 2)
     return out
 
 # %% ../nbs/09_train.ipynb #024ed826
@@ -464,8 +482,8 @@ def saving(folder: str | Path):
         full = getattr(e, 'errno', None) in (errno.ENOSPC, errno.EDQUOT) or 'No space left' in str(e)
         if not full and shutil.disk_usage(folder).free > 1 << 20: raise
         kept = last_checkpoint(folder)
-        raise UserError(f'{folder}: the disk is full; ' + (f'{Path(kept).name} is complete. ' if kept else 'nothing is saved. ') +
-                        'Make room and give the same command again') from e
+        saved = f'{Path(kept).name} is complete' if kept else 'nothing is saved'
+        raise UserError(f'{folder}: the disk is full; {saved}. Make room and give the same command again') from e
 
 def write_json(path, obj):
     with atomic_write(path) as f: f.write(json.dumps(obj, indent=1, ensure_ascii=False).encode())
@@ -487,7 +505,8 @@ def _save_checkpoint(self: Watched, model, trial):
     with saving(out):
         super(Watched, self)._save_checkpoint(model, trial)
         self.accelerator.wait_for_everyone()
-        if self.state.best_global_step: self.state.best_model_checkpoint = str(out/f'checkpoint-{self.state.best_global_step}')
+        best = self.state.best_global_step
+        if best: self.state.best_model_checkpoint = str(out/f'checkpoint-{best}')
         if self.args.should_save: self._put(out/'.saving'/name, out/name)
     self.accelerator.wait_for_everyone()
 
@@ -505,7 +524,7 @@ def _put(self: Watched, new: Path, place: Path):
 
 # %% ../nbs/09_train.ipynb #cfd82386
 class Stopping:
-    "A callback's part: end in good order on Ctrl-C; log whenever a checkpoint is made, so that no loss is averaged across it."
+    "A callback's part: end in good order on Ctrl-C; log at every checkpoint, so no loss is averaged across one."
     asked, before, seen = False, {}, ()
 
     def on_train_begin(self, args, state, control, **kw):
@@ -673,6 +692,7 @@ def _table(head, rows):
 
 def _plain(v): return Path(v).name if isinstance(v, (str, Path)) and Path(v).is_absolute() else v
 
+# %% ../nbs/09_train.ipynb #73efa3da
 def training_card(
     name: str,
     record: dict, # what `train` returns
@@ -681,13 +701,14 @@ def training_card(
     o, parts = record['options'], record['manifest']['parts']
     scores = [e for e in record['log'] if 'eval_loss' in e]
     losses = [e for e in record['log'] if 'loss' in e]
-    top = ['---', f"license: {record.get('license') or 'other'}", 'library_name: peft', 'tags: [information-extraction, iepile]', '---']
+    top = ['---', f"license: {record.get('license') or 'other'}", 'library_name: peft',
+           'tags: [information-extraction, iepile]', '---']
     facts = [('base', _plain(o['model_name_or_path'])), ('prompt', f"{record['prompt']} (see prompt.json)"),
              ('rows', f"{record['rows']}, of which {record['manifest']['pure_negatives']} have an empty answer"),
              ('fingerprint of the rows', record['data']), ('steps', losses[-1]['step'] if losses else 0),
              ('loss', f"{losses[0]['loss']:.3f} at the start, {losses[-1]['loss']:.3f} at the end" if losses else ''),
              *[(k, f'{v:.3f}') for k, v in (scores[-1] if scores else {}).items() if k in ('eval_loss', 'eval_f1')],
-             ('seconds', record['seconds']), ('licence', record.get('license') or 'not said; that of the base counts, too')]
+             ('seconds', record['seconds']), ('licence', record.get('license') or 'not said; see that of the base')]
     sections = {'Made of': _table(['', ''], facts), 'Curves': '![curves](training.png)',
                 'Data': _table(['task', 'source', 'rows', 'pure negatives'], [p.values() for p in parts]),
                 'Options': _table(['option', 'value'], [(f'`{k}`', _plain(v)) for k, v in o.items()]),
@@ -702,6 +723,7 @@ def _load_rows(o):
     wanted = getattr(o, 'do_eval', False) or str(o.eval_strategy) != 'no' or o.early_stopping or o.eval_f1
     return hold_out(rows, o.val_set_size, o.seed) if wanted and o.val_set_size != 0 else (rows, [])
 
+# %% ../nbs/09_train.ipynb #0d3a2bee
 def _save_result(trainer):
     "Save what was trained and its tokenizer; files appear when they are complete."
     out = Path(trainer.args.output_dir)
@@ -713,6 +735,7 @@ def _save_result(trainer):
         shutil.rmtree(out/'.saving')
         trainer.save_state()
 
+# %% ../nbs/09_train.ipynb #cc9317b3
 def _describe(trainer, card, **more):
     "Write down what there is to say about a run, and that it is finished."
     record = {**card, **more, 'log': trainer.state.log_history, 'environment': environment()}
@@ -754,13 +777,14 @@ def _trainer_for(o, args, rows, held, given, data):
     encoded, watched = (encode_rows(r, tokenizer, template, **lengths) if r else [] for r in (rows, held))
     log.info(example(tokenizer, encoded[0]))
     run = make_trainer(model, tokenizer, args, encoded, watched, o.packing, o.group_by_length, o.early_stopping)
-    agreed = make_contract(model, tokenizer, template, **lengths, bits=o.bits, dtype=str(model.dtype).removeprefix('torch.'), data=data)
-    if o.finetuning_type == 'full': agreed['base_weights'] = None
-    run.beside = {CONTRACT: agreed}
+    number = str(model.dtype).removeprefix('torch.')
+    agreed = make_contract(model, tokenizer, template, **lengths, bits=o.bits, dtype=number, data=data)
+    run.beside = {CONTRACT: {**agreed, **({'base_weights': None} if o.finetuning_type == 'full' else {})}}
     if o.eval_f1 and held:
         sample = random.Random(o.seed).sample(held, min(o.eval_f1, len(held)))
-        run.scorer = lambda model, share: score_answers(sample, model, tokenizer, template, share, cutoff_len=o.cutoff_len)
-    if getattr(o, 'fsdp', None) and not run.is_fsdp_enabled: raise UserError('--fsdp was asked for, but is not in use; start with --nproc N')
+        run.scorer = lambda m, share: score_answers(sample, m, tokenizer, template, share, cutoff_len=o.cutoff_len)
+    if getattr(o, 'fsdp', None) and not run.is_fsdp_enabled:
+        raise UserError('--fsdp was asked for, but is not in use; start with --nproc N')
     return run
 
 # %% ../nbs/09_train.ipynb #7499f50c
@@ -770,13 +794,15 @@ def _running(trainer):
     import torch
     try: yield
     except torch.OutOfMemoryError as e:
-        raise UserError('the GPU has no memory left. Halve --per_device_train_batch_size and double --gradient_accumulation_steps, '
-                        'or add --gradient_checkpointing, or --bits 4; the result is the same') from e
+        raise UserError('the GPU has no memory left. Halve --per_device_train_batch_size and double '
+                        '--gradient_accumulation_steps, or add --gradient_checkpointing: the result is the same. '
+                        'Or take --bits 4') from e
     finally: trainer.stop.restore()
     if trainer.stop.asked:
         log.warning('stopped at step %d; the same command goes on from there', trainer.state.global_step)
         raise KeyboardInterrupt
 
+# %% ../nbs/09_train.ipynb #180d4375
 def train(
     **given, # the options of `iepile_train`, and those of `transformers.TrainingArguments`
 ) -> dict:   # what train_log.json holds: log (loss by step), options, rows, manifest, prompt, seconds
@@ -814,7 +840,8 @@ def _run(o, args, card, rows, held, given, resume, start):
 def spawn(n: int, argv: list[str]) -> int: # the exit code
     "Run `iepile_train` in several processes of this machine, by way of torchrun."
     argv = [a.replace('--nproc', '--processes', 1) for a in argv] # torchrun would take it for its own
-    cmd = [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc_per_node', str(n), '-m', 'iepile_nb.train', *argv]
+    torchrun = ['-m', 'torch.distributed.run', '--standalone', '--nproc_per_node', str(n)]
+    cmd = [sys.executable, *torchrun, '-m', 'iepile_nb.train', *argv]
     with subprocess.Popen(cmd) as p:
         while True:
             try: return p.wait()

@@ -361,6 +361,26 @@ def test_variants_of_lora(run, llama_dir):
     load_model(llama_dir, run.out)
 
 
+def test_four_bits_learn_after_an_evaluation(llama_dir):
+    "On some processors a pass without gradients turns weights of 4 bits into a form that has no backward pass."
+    from iepile_nb.model import add_lora, answer_loss, load_base, packs_exactly
+    from iepile_nb.prompt import collate, encode_row
+    model, tokenizer = load_base(llama_dir, bits=4, dtype='fp32')
+    model = add_lora(T._for_kbit(model), r=2, dropout=0.)
+    for n, p in model.named_parameters():
+        if 'lora_B' in n: torch.nn.init.normal_(p, std=.1)
+    batch = collate([encode_row(tokenizer, get_template('alpaca', tokenizer), 'Q', 'A')], 2)
+    def gradients():
+        model.train().zero_grad()
+        answer_loss(model.get_base_model(), batch, net=model).backward()
+        return [p.grad.clone() for p in model.parameters() if p.requires_grad]
+    before = gradients()
+    model.eval()
+    with torch.no_grad(): answer_loss(model.get_base_model(), batch, net=model)
+    assert packs_exactly(model)
+    assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(before, gradients())) and all(g.abs().max() > 0 for g in before)
+
+
 # F1 while it trains
 
 NER_ROWS = [{'task': 'NER', 'source': 's', 'instruction': json.dumps({'instruction': 'i', 'schema': ['a'], 'input': c * 3}), 'output': json.dumps({'a': [c]})} for c in 'xyzw']
