@@ -415,6 +415,8 @@ def _job(entry, place, seed):
     parser.error = refuse
     missing = [k for k in ('src_path', 'schema_path', 'task') if k not in entry]
     if missing: refuse(f"no '{missing[0]}'")
+    if 'tgt_path' in entry: refuse("'tgt_path' is for the whole recipe, not for an entry")
+    if entry.get('split', 'train') != 'train': refuse('a recipe makes training rows; test rows are made with iepile_convert --split test')
     argv = [f'--{k}' if v is True else f'--{k}={v}' for k, v in entry.items() if v is not False]
     return Conversion(parser.parse_args([f'--seed={seed}', *argv])), weight
 

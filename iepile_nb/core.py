@@ -65,6 +65,7 @@ def part_file(
 ) -> Iterator[Any]:   # a binary file beside it, to write to; it goes away in the end
     "A file for what is not complete. Those that killed processes left of the same path go away too."
     path = Path(path)
+    if path.is_dir(): raise located(path, msg='is a folder; name a file')
     path.parent.mkdir(parents=True, exist_ok=True)
     _sweep(path)
     fd, name = tempfile.mkstemp(prefix=f'.{path.name}.', suffix='.part', dir=path.parent)
@@ -283,12 +284,16 @@ def start_logging():
         log.setLevel(logging.INFO)
 
 def command(fn: Callable) -> Callable:
-    "Make `fn(argv)` a command: log lines to stderr, `UserError` to one line and exit code 1."
+    "Make `fn(argv)` a command: log lines to stderr; a `UserError`, or what the file system refuses, is one line and exit code 1."
     def main(argv: list[str] | None = None) -> int:
         start_logging()
         try: fn(sys.argv[1:] if argv is None else argv)
         except UserError as e:
             print(f'error: {e}', file=sys.stderr)
+            return 1
+        except OSError as e:
+            if not e.strerror: raise
+            print(f'error: {e.filename or "file system"}: {e.strerror}', file=sys.stderr)
             return 1
         except KeyboardInterrupt:
             print('interrupted', file=sys.stderr)
