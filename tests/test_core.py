@@ -75,3 +75,15 @@ def test_old_flags_are_accepted_and_others_refused(caplog):
     with caplog.at_level(logging.WARNING, 'iepile_nb'): p.parse_args(['--gone', '3', '--switch'])
     assert [r.message for r in caplog.records] == ['--gone has no effect: of an engine that is not used', '--switch has no effect: always on']
     with pytest.raises(SystemExit): p.parse_args(['--never_heard_of'])
+
+
+def test_what_the_file_system_refuses_is_one_line(tmp_path, capsys):
+    @command
+    def main(argv):
+        "Write a file."
+        write_jsonl(argv[0], [{}])
+    assert main([str(tmp_path)]) == 1 and 'is a folder' in capsys.readouterr().err
+    (tmp_path/'file').write_text('')
+    assert main([str(tmp_path/'file'/'a')]) == 1
+    err = capsys.readouterr().err
+    assert err.count('\n') == 1 and 'file' in err and [f.name for f in tmp_path.iterdir()] == ['file']

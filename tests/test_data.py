@@ -436,7 +436,9 @@ def test_recipe_of_real_datasets(shared, tmp_path, capsys):
     ('datasets: [', 'broken YAML'), ('- 1', "a list 'datasets'"), ('datasets: []', "a list 'datasets'"), ('color: 1\ndatasets: [{}]', "'color' is no key"),
     ('datasets: [{}]', "dataset 1: no 'src_path'"), ('seed: x\ndatasets: [{}]', "'seed' should be a number"),
     ('datasets: [{src_path: a, schema_path: b, task: NER, weight: x}]', "'weight' should be a number"),
-    ('datasets: [{src_path: a, schema_path: b, task: XYZ}]', 'dataset 1: argument --task'), ('datasets: [{src_path: a, schema_path: b, task: NER}]', 'no such schema file')])
+    ('datasets: [{src_path: a, schema_path: b, task: XYZ}]', 'dataset 1: argument --task'), ('datasets: [{src_path: a, schema_path: b, task: NER}]', 'no such schema file'),
+    ('datasets: [{src_path: a, schema_path: b, task: NER, split: test}]', 'dataset 1: a recipe makes training rows'),
+    ('datasets: [{src_path: a, schema_path: b, task: NER, tgt_path: c}]', "dataset 1: 'tgt_path' is for the whole recipe")])
 def test_recipes_that_are_wrong(tmp_path, capsys, text, problem):
     from iepile_nb.data import main
     assert main(['recipe', '--src_path', str(save(tmp_path/'r.yaml', text)), '--tgt_path', str(tmp_path/'a')]) == 1
