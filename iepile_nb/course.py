@@ -54,10 +54,10 @@ def read_job(
 
 # %% ../nbs/11_course.ipynb #db3fd443
 def train_rows(job: Job) -> list[dict]:
-    "The training rows of a dataset, with hard negatives built from its labels, and as many rows without an answer as with one."
+    "The training rows of a dataset, with hard negatives built from its labels, and one row without an answer for two with one."
     negatives = HardNegatives.build(names(job.task, job.schema))
     lines = lambda: convert_lines(job.train, job.schema, job.task, job.language, negatives=negatives, random_sort=True, source=job.source)
-    return [orjson.loads(line) for line in thinned(lines, 1.)]
+    return [orjson.loads(line) for line in thinned(lines, .5)]
 
 def test_rows(job: Job) -> list[dict]:
     "The test rows of a dataset: everything is asked."
