@@ -415,7 +415,7 @@ def pair(
     import torch
     answers = [[l for l in r.labels if l != -100] for r in rows]
     prompts = [Encoded(r.input_ids[:len(r.input_ids) - len(a)], []) for r, a in zip(rows, answers)]
-    n = max(len(a) for a in answers)
+    n = max(1, *map(len, answers))
     asked = collate([p._replace(labels=[-100] * len(p.input_ids)) for p in prompts], pad_id)
     shifted = [[start_id, *a, *[pad_id] * (n - len(a))][:n] for a in answers]
     return {**{k: asked[k] for k in ('input_ids', 'attention_mask')}, 'decoder_input_ids': torch.tensor(shifted),

@@ -246,6 +246,12 @@ def _refusals(o):
         'it out, and add --nproc N --fsdp if the model does not fit one GPU')
     yield o.finetuning_type not in ('lora', 'full'), (f'--finetuning_type {o.finetuning_type} is not offered; '
         'use lora, or full for all weights')
+    yield getattr(o, 'resume_from_checkpoint', None), ('--resume_from_checkpoint is not needed: the same command goes on '
+        'from the last checkpoint in --output_dir')
+    yield getattr(o, 'label_smoothing_factor', 0), '--label_smoothing_factor is not offered; the loss is that of the answers'
+    yield getattr(o, 'train_sampling_strategy', 'random') != 'random', ('--train_sampling_strategy is not offered; '
+        'use --group_by_length True or False')
+    yield getattr(o, 'dataloader_drop_last', False), '--dataloader_drop_last is not offered; every row is trained on'
     full = o.finetuning_type == 'full'
     yield full and o.bits < 16, '--finetuning_type full trains the weights themselves; use --bits 16'
     yield full and o.checkpoint_dir, '--finetuning_type full starts from a model; leave --checkpoint_dir out'
@@ -290,7 +296,8 @@ def _choosing_best(o):
     when = str(o.eval_strategy) if str(o.eval_strategy) != 'no' else 'epoch'
     steps = {'save_steps': o.eval_steps} if when == 'steps' and hasattr(o, 'eval_steps') else {}
     return {'load_best_model_at_end': True, 'metric_for_best_model': 'f1' if o.eval_f1 else 'loss',
-            'greater_is_better': bool(o.eval_f1), 'eval_strategy': when, 'save_strategy': when, **steps}
+            'greater_is_better': bool(o.eval_f1), 'eval_strategy': when, 'save_strategy': when,
+            'restore_callback_states_from_checkpoint': True, **steps}
 
 # %% ../nbs/09_train.ipynb #50566ce9
 def layer_names(
@@ -308,10 +315,16 @@ def check_same(
     "Raise `UserError` if an option contradicts the adapter."
     from iepile_nb.model import check_adapter
     own = check_adapter(folder)
-    for option, key in {'lora_r': 'r', 'lora_alpha': 'lora_alpha'}.items():
-        if option in given and given[option] != own[key]:
-            raise UserError(f'--{option} {given[option]}, but the adapter {folder} has {own[key]}, and training goes '
-                            'on in it; leave the option out, or train a new one with --resume_lora_training False')
+    for option, key in {'lora_r': 'r', **{k: k for k in ('lora_alpha', 'use_dora', 'use_rslora')}}.items():
+        if option in given and given[option] != own.get(key, False):
+            _contradicts(option, given[option], folder, own[key])
+    for option, key in {'lora_target_modules': 'target_modules', 'additional_target': 'modules_to_save'}.items():
+        names = layer_names(given.get(option))
+        if names and set(names) != set(own[key] or ()): _contradicts(option, given[option], folder, own[key])
+
+def _contradicts(option, value, folder, own):
+    raise UserError(f'--{option} {value}, but the adapter {folder} has {own}, and training goes on in it; '
+                    'leave the option out, or train a new one with --resume_lora_training False')
 
 # %% ../nbs/09_train.ipynb #dec996ea
 def prepare(
@@ -326,11 +339,11 @@ def prepare(
     go_on = folders and o.resume_lora_training
     if go_on: check_same(folders[-1], given)
     if full or not (args.bf16 or args.fp16): load['dtype'] = 'fp32'
-    model, tokenizer = load_base(load.pop('name_or_path'), **load)
+    model, tokenizer = load_base(load.pop('name_or_path'), cpu=o.use_cpu, **load)
     check_family(o.model_name, model)
-    template = choose_template(model, tokenizer, o.template, folders and folders[-1], o.preset, o.force)
+    template = choose_template(model, tokenizer, o.template, o.checkpoint_dir, o.preset, o.force)
     if o.bits < 16: model = _for_kbit(model)
-    if folders: model = load_adapters(model, folders, trainable=True, dropout=given.get('lora_dropout'))
+    if folders: model = load_adapters(model, folders, trainable=bool(go_on), dropout=given.get('lora_dropout'))
     if folders and not go_on: model = model.merge_and_unload()
     if not full and not go_on: model = add_lora(model, **_lora(o))
     if args.activation_checkpointing and not full: model.enable_input_require_grads()
@@ -344,6 +357,10 @@ def _for_kbit(model):
     for m in model.modules():
         if hasattr(m, 'support_avx512bf16_for_cpu'): m.support_avx512bf16_for_cpu = False
     return prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
+
+def _merged(o):
+    "The adapters that become part of the base."
+    return (o.checkpoint_dir or '').rpartition(',')[0] if o.resume_lora_training else o.checkpoint_dir
 
 def _lora(o):
     "The arguments of `add_lora`."
@@ -611,7 +628,8 @@ def make_trainer(
     run = Run(model=model, args=args, train_dataset=[*rows, Encoded([pad], [-100])], eval_dataset=held or None,
               data_collator=batcher(base, pad, packing), processing_class=tokenizer)
     run.model_accepts_loss_kwargs, run.scorer, run.beside = True, None, {}
-    run.order = BatchOrder([len(r.input_ids) for r in rows], rows_per_step(args), args.seed, alike)
+    run.order = BatchOrder([len(r.input_ids) for r in rows], rows_per_step(args),
+                           args.seed if args.data_seed is None else args.data_seed, alike)
     _set_callbacks(run, EarlyStoppingCallback(patience) if patience else None)
     return run
 
@@ -635,7 +653,8 @@ def _set_callbacks(run, *more):
 MATTERS = ('model_name_or_path checkpoint_dir resume_lora_training bits bf16 fp16 template cutoff_len '
            'max_source_length max_target_length finetuning_type lora_r lora_alpha lora_dropout lora_target_modules '
            'additional_target use_dora use_rslora num_train_epochs max_steps learning_rate warmup_steps '
-           'lr_scheduler_type weight_decay optim max_grad_norm group_by_length neftune_noise_alpha seed').split()
+           'lr_scheduler_type weight_decay optim max_grad_norm group_by_length neftune_noise_alpha seed '
+           'data_seed adam_beta1 adam_beta2 adam_epsilon optim_args lr_scheduler_kwargs early_stopping').split()
 
 def run_card(
     o: argparse.Namespace,
@@ -736,8 +755,8 @@ def _save_result(trainer):
         trainer.save_state()
 
 # %% ../nbs/09_train.ipynb #cc9317b3
-def _describe(trainer, card, **more):
-    "Write down what there is to say about a run, and that it is finished."
+def _describe(trainer, card, finished, **more):
+    "Write down what there is to say about a run, and whether it is finished."
     record = {**card, **more, 'log': trainer.state.log_history, 'environment': environment()}
     if trainer.args.should_save:
         folder = Path(trainer.args.output_dir)
@@ -745,7 +764,7 @@ def _describe(trainer, card, **more):
             with atomic_write(folder/'README.md') as f: f.write(training_card(folder.name, record).encode())
             with atomic_write(folder/'training.png') as f: f.write(draw_curves(record['log']))
             write_json(folder/'train_log.json', record)
-            write_json(folder/'iepile_train.json', {**card, 'finished': True})
+            write_json(folder/'iepile_train.json', {**card, 'finished': finished})
     return record
 
 # %% ../nbs/09_train.ipynb #36d83ad1
@@ -770,7 +789,7 @@ def check_world(o: argparse.Namespace, args):
 def _trainer_for(o, args, rows, held, given, data):
     "Model and rows made ready, one row shown."
     from transformers import set_seed
-    from iepile_nb.model import CONTRACT, make_contract
+    from iepile_nb.model import CONTRACT, make_contract, underneath
     set_seed(o.seed)
     model, tokenizer, template = prepare(o, args, given)
     lengths = {k: getattr(o, k) for k in ('cutoff_len', 'max_source_length', 'max_target_length')}
@@ -778,7 +797,8 @@ def _trainer_for(o, args, rows, held, given, data):
     log.info(example(tokenizer, encoded[0]))
     run = make_trainer(model, tokenizer, args, encoded, watched, o.packing, o.group_by_length, o.early_stopping)
     number = str(model.dtype).removeprefix('torch.')
-    agreed = make_contract(model, tokenizer, template, **lengths, bits=o.bits, dtype=number, data=data)
+    agreed = make_contract(model, tokenizer, template, **lengths, bits=o.bits, dtype=number, data=data,
+                           under=underneath(model, _merged(o)))
     run.beside = {CONTRACT: {**agreed, **({'base_weights': None} if o.finetuning_type == 'full' else {})}}
     if o.eval_f1 and held:
         sample = random.Random(o.seed).sample(held, min(o.eval_f1, len(held)))
@@ -809,13 +829,16 @@ def train(
     "Train a model on rows and save the result. Raises `UserError` for input or options that cannot work."
     o, start = settings(**given), time.monotonic()
     rows, held = _load_rows(o)
-    if not held: o.eval_strategy, o.early_stopping = 'no', None
+    if o.early_stopping and not held:
+        raise UserError('--early_stopping has no rows to compare by; give --valid_file, or more rows')
+    if not held: o.eval_strategy = 'no'
     args = training_arguments(o)
     check_world(o, args)
     card = run_card(o, rows, rows_per_step(args))
     with args.main_process_first(): resume = _start(o, card, args)
     if resume == '':
         log.info('%s is finished; --overwrite trains it again', o.output_dir)
+        _push(o, args)
         return json.loads((Path(o.output_dir)/'train_log.json').read_text(encoding='utf-8'))
     return _run(o, args, card, rows, held, given, resume, start)
 
@@ -827,14 +850,18 @@ def _run(o, args, card, rows, held, given, resume, start):
     facts['prompt'] = next(iter(trainer.beside.values()))['template']
     with _running(trainer): trainer.train(resume_from_checkpoint=resume)
     _save_result(trainer)
-    record = _describe(trainer, card, **facts, seconds=round(time.monotonic() - start, 1))
+    def describe(finished): return _describe(trainer, card, finished, **facts, seconds=round(time.monotonic() - start, 1))
+    record = describe(not held)
     if held:
         trainer.evaluate()
-        record = _describe(trainer, card, **facts, seconds=round(time.monotonic() - start, 1))
-    if o.push_to_hub and args.should_save:
-        from iepile_nb.model import push
-        push(o.output_dir, o.hub_model_id, o.hub_private_repo)
+        record = describe(True)
+    _push(o, args)
     return record
+
+def _push(o, args):
+    "Put the result on the hub, if that was asked for."
+    from iepile_nb.model import push
+    if o.push_to_hub and args.should_save: push(o.output_dir, o.hub_model_id, o.hub_private_repo)
 
 # %% ../nbs/09_train.ipynb #0a3dfa80
 def spawn(n: int, argv: list[str]) -> int: # the exit code

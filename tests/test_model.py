@@ -75,6 +75,13 @@ def test_dtypes(monkeypatch, caplog):
         assert len(caplog.records) == (torch.bfloat16 not in can)
     pick_dtype.cache_clear()
 
+def test_a_gpu_is_left_alone_if_asked(monkeypatch, llama_dir):
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+    monkeypatch.setattr(M, 'pick_dtype', lambda asked: torch.float32)
+    monkeypatch.delenv('LOCAL_RANK', raising=False)
+    assert M.device_map() == 'auto' and M.device_map(cpu=True) == {'': 'cpu'}
+    assert load_base(llama_dir, dtype=None, cpu=True)[0].device.type == 'cpu'
+
 def test_bits(llama_dir):
     with pytest.raises(UserError, match='there are 16, 8 and 4'): load_model(llama_dir, bits=5)
 
@@ -109,6 +116,21 @@ def test_named_layers(llama_dir):
     trained = {n.split('.lora_')[0].rpartition('.')[2] for n, p in lora.named_parameters() if p.requires_grad}
     assert trained == {'q_proj', 'up_proj'}
     with pytest.raises(UserError, match="no layer 'c_attn'; it has down_proj"): add_lora(load_base(llama_dir)[0], targets=['c_attn'])
+
+def test_what_is_trained_is_float32(llama_dir, tmp_path):
+    model, tokenizer = load_base(llama_dir)
+    half = lambda m: m.to(torch.bfloat16)
+    lora = add_lora(half(model), r=2, also=['embed_tokens', 'lm_head'])
+    assert {p.dtype for p in lora.parameters() if p.requires_grad} == {torch.float32}
+    assert {p.dtype for p in lora.parameters() if not p.requires_grad} == {torch.bfloat16} and lora.dtype == torch.bfloat16
+    assert packs_exactly(lora.get_base_model()) and logits(lora).isfinite().all()
+    answer_loss(lora.get_base_model(), collate([encode_row(tokenizer, TEMPLATES['alpaca'], 'Q', 'A')], 2), net=lora).backward()
+    assert all(p.grad.dtype == torch.float32 for p in lora.parameters() if p.requires_grad and p.grad is not None)
+    lora.save_pretrained(tmp_path/'a')
+    again = M.load_adapters(half(load_base(llama_dir)[0]), [str(tmp_path/'a')], trainable=True)
+    assert {p.dtype for p in again.parameters() if p.requires_grad} == {torch.float32} and logits(again).isfinite().all()
+    plain = M.load_adapters(half(load_base(llama_dir)[0]), [str(tmp_path/'a')])
+    assert {p.dtype for n, p in plain.named_parameters() if 'lora' not in n} == {torch.bfloat16} and logits(plain).isfinite().all()
 
 def test_adapter_counts(llama_dir, adapter):
     base, lora = load_model(llama_dir)[0], load_model(llama_dir, adapter)[0]
@@ -199,6 +221,58 @@ def test_without_a_contract(llama, adapter, tmp_path):
     assert choose_template(*llama, adapter=str(tmp_path/'llama2-13b-iepile-lora')) == TEMPLATES['llama2']
     assert choose_template(*llama) == TEMPLATES['alpaca'] # no adapter, no chat template
 
+def with_contract(folder, base, adapter, under='', **more):
+    "A copy of an adapter, with a contract."
+    shutil.copytree(adapter, folder)
+    (folder/M.CONTRACT).write_text(json.dumps(make_contract(*base, TEMPLATES['llama2'], bits=16, under=M.underneath(base[0], under), **more)))
+    return str(folder)
+
+def test_adapters_underneath_are_asked_for(llama, adapter, agreed, llama_dir, tmp_path, caplog):
+    top = with_contract(tmp_path/'top', llama, adapter, agreed)
+    with pytest.raises(UserError, match=f'the base held {agreed}, now it does not .--checkpoint_dir {agreed},{top}.*--force'): choose_template(*llama, adapter=top)
+    assert choose_template(*llama, adapter=f'{agreed}, {top}') == TEMPLATES['llama2'] == choose_template(*llama, adapter=agreed)
+    shutil.copytree(agreed, tmp_path/'renamed')
+    assert choose_template(*llama, adapter=f'{tmp_path}/renamed,{top}')
+    assert choose_template(*llama, adapter=top, force=True) and 'the base held' in caplog.text
+
+def test_a_merged_base_holds_its_adapters(llama, adapter, agreed, llama_dir, tmp_path):
+    line = ['merge', '--model_name_or_path', str(llama_dir), '--checkpoint_dir', agreed, '--output_dir', str(tmp_path/'whole')]
+    assert M.main(line) == 0
+    whole = load_base(tmp_path/'whole')
+    on_whole, on_agreed = with_contract(tmp_path/'x', whole, adapter), with_contract(tmp_path/'y', llama, adapter, agreed)
+    for a in (on_whole, on_agreed):
+        assert choose_template(*whole, adapter=a) and choose_template(*llama, adapter=f'{agreed},{a}')
+        with pytest.raises(UserError, match='the base held'): choose_template(*llama, adapter=a)
+    assert M.main([*line[:-1], str(tmp_path/'z'), '--checkpoint_dir', on_agreed]) == 1
+
+def test_a_contract_on_the_hub(llama, adapter, agreed, monkeypatch, tmp_path, capsys, llama_dir):
+    import huggingface_hub
+    asked = []
+    def cached(name, file, revision=None, **soft):
+        asked.append((name, revision))
+        if name == 'some/gone': raise OSError('no such repository')
+        return f'{agreed}/{file}' if name == 'some/adapter' else None
+    monkeypatch.setattr(M, 'cached_file', cached)
+    monkeypatch.setattr(huggingface_hub, 'snapshot_download', lambda name, allow_patterns: agreed)
+    assert M.read_contract('some/adapter')['template'] == 'llama2' == M.read_contract('x, some/adapter')['template']
+    assert M.read_contract('some/base') is None is M.read_contract('some/gone') and M.read_contract('./no/adapter') is None
+    assert choose_template(*llama, adapter='some/adapter') == TEMPLATES['llama2']
+    with pytest.raises(UserError, match='now alpaca'): choose_template(*llama, 'alpaca', 'some/adapter')
+    base, tokenizer = load_base(llama_dir)
+    base.name_or_path, base.config._commit_hash = 'some/adapter', 'abc' # as a base that was trained whole
+    assert choose_template(base, tokenizer) == TEMPLATES['llama2'] and asked[-1] == ('some/adapter', 'abc')
+    assert M.main(['merge', '--model_name_or_path', str(llama_dir), '--checkpoint_dir', 'some/adapter', '--output_dir', str(tmp_path/'m')]) == 0
+    assert M.read_contract(tmp_path/'m')['template'] == 'llama2' and M.read_contract(tmp_path/'m')['under'][0]['adapter'] == 'some/adapter'
+
+def test_merging_takes_bits_from_the_contract_and_writes_one(llama, llama_dir, adapter, tmp_path, capsys):
+    line = ['merge', '--model_name_or_path', str(llama_dir), '--checkpoint_dir', str(adapter)]
+    assert M.main([*line, '--output_dir', str(tmp_path/'a')]) == 0 and M.read_contract(tmp_path/'a') is None # nobody knows
+    assert M.main([*line, '--output_dir', str(tmp_path/'b'), '--template', 'llama2']) == 0 and M.read_contract(tmp_path/'b')['template'] == 'llama2'
+    four = with_contract(tmp_path/'four', llama, adapter)
+    c = json.loads((tmp_path/'four'/M.CONTRACT).read_text())
+    (tmp_path/'four'/M.CONTRACT).write_text(json.dumps({**c, 'bits': 4}))
+    assert M.main([*line[:-1], four, '--output_dir', str(tmp_path/'c')]) == 0 and 'on weights of 4 bits' in capsys.readouterr().out
+
 @pytest.mark.parametrize('name', list(TEMPLATES))
 def test_a_contract_gives_its_template_back(llama, name):
     c = json.loads(json.dumps(make_contract(*llama, TEMPLATES[name])))
@@ -228,6 +302,19 @@ def test_logits_at_answers_give_the_same_loss(llama):
         whole, alone = own(rows), [own([r]) * sum(l != -100 for l in r.labels) for r in rows]
     n = sum(l != -100 for r in rows for l in r.labels)
     for loss in (*ours, sum(alone) / n): assert torch.allclose(loss, whole, atol=2e-5)
+
+def test_answers_of_a_model_on_several_devices(llama):
+    "The last layer lies on one device, the batch on another (here one without numbers)."
+    model, tokenizer = llama
+    batch, seen = collate([encode_row(tokenizer, TEMPLATES['alpaca'], 'Q', 'A')], 2), {}
+    class Elsewhere(torch.Tensor):
+        @classmethod
+        def __torch_function__(cls, f, types, args=(), kwargs=None):
+            if f is torch.Tensor.to: seen[args[0].shape] = args[1]
+            return super().__torch_function__(f, types, args, kwargs or {})
+    batch = {k: v.as_subclass(Elsewhere) if k in ('places', 'labels') else v for k, v in batch.items()}
+    answer_loss(model, batch)
+    assert list(seen.values()) == [torch.device('cpu')] * len(seen) and batch['labels'].shape in seen
 
 def test_gradients_are_the_same(llama):
     model, tokenizer = llama

@@ -290,3 +290,8 @@ def test_real_rows(tokenizer, shared):
                 row = encode_row(tokenizer, template, r['instruction'], r['output'], cutoff_len=900)
                 assert len(row.input_ids) <= 900
                 if not row.cut: assert tokenizer.decode([l for l in row.labels if l != -100][:-1]) == r['output']
+
+def test_a_batch_of_empty_places_for_an_encoder_decoder():
+    batch = pair([Encoded([2], [-100])] * 2, pad_id=2, start_id=9)
+    assert batch['decoder_input_ids'].tolist() == [[9], [9]] and not batch['decoder_input_ids'].is_floating_point()
+    assert batch['input_ids'].tolist() == [[2], [2]] and len(batch['labels']) == len(batch['places']) == 0
