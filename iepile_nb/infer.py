@@ -6,9 +6,10 @@
 __all__ = ['ANY', 'MODES', 'MODEL_FLAGS', 'PREDICT_FLAGS', 'Slots', 'takes_slots', 'sight', 'same_start', 'Batch', 'ObjectEnd',
            'end_ids', 'Free', 'decoding', 'decode', 'choose', 'pieces_of', 'grammar', 'compiled', 'Guided', 'in_string',
            'allowed', 'Asked', 'ask_row', 'ask_rows', 'in_windows', 'joined', 'plan', 'Answer', 'failed', 'Decoder',
-           'confidence', 'predict', 'answer_rows', 'answer_texts', 'generate', 'read_answer', 'weights_id', 'Journal',
-           'Extraction', 'guess_language', 'as_questions', 'Extractions', 'graph', 'draw', 'Extractor', 'calibration',
-           'plot_calibration', 'boolean', 'model_arguments', 'load_arguments', 'flags', 'read_labels', 'parity', 'main']
+           'confidence', 'predict', 'answer_rows', 'answer_texts', 'generate', 'read_answer', 'weights_id',
+           'number_format', 'Journal', 'Extraction', 'guess_language', 'as_questions', 'Extractions', 'graph', 'draw',
+           'Extractor', 'calibration', 'plot_calibration', 'boolean', 'model_arguments', 'load_arguments', 'flags',
+           'read_labels', 'parity', 'main']
 
 # %% ../nbs/07_infer.ipynb #379a1781
 import argparse, csv, hashlib, io, json, os, re
@@ -134,7 +135,7 @@ def step(
     "Let the model read on."
     import torch
     rows, some = rows or list(range(len(self.seen))), rows
-    starts = [self.seen[r] - (not t) for r, t in zip(rows, tokens)]
+    starts = [max(0, self.seen[r] - (not t)) for r, t in zip(rows, tokens)] # a row that is empty stays at its first place
     new, width = [t or [self.last[r]] for r, t in zip(rows, tokens)], max(map(len, tokens))
     ids = torch.tensor([t + t[-1:] * (width - len(t)) for t in new], device=self.model.device)
     places = torch.tensor([[s + min(i, len(t) - 1) for i in range(width)] for s, t in zip(starts, new)], device=self.model.device)
@@ -269,7 +270,7 @@ def choose(
     "The most probable token of those that each writer allows."
     sure = scores.log_softmax(-1) if weigh else None
     guided = [(w.matcher, i) for i, w in enumerate(writers) if w.matcher and not w.done]
-    if guided: scores = allowed(scores, guided)
+    if guided: scores = allowed(scores, guided, next(w.ll.vocab_size for w in writers if w.matcher))
     best = scores.argmax(-1)
     return list(zip(best.tolist(), sure.gather(1, best[:, None])[:, 0].tolist() if weigh else [None] * len(best)))
 
@@ -422,15 +423,19 @@ def _ending(self: Guided, text):
 def allowed(
     scores,  # [rows, vocabulary]
     guided,  # (matcher, row) of the rows that a grammar guides
+    known: int, # tokens that the tokenizer has; a model may have scores for more of them, or for fewer
 ):           # the same, -inf where the grammar does not allow a token
     "Take away the tokens that a grammar does not allow."
     import torch
     from llguidance.torch import fill_next_token_bitmask_par
-    n = scores.shape[1]
-    bits = torch.full((len(scores), -(-n // 32)), -1, dtype=torch.int32)
+    n, rows = scores.shape[1], [row for _, row in guided]
+    bits = torch.zeros(len(scores), -(-known // 32), dtype=torch.int32)
     fill_next_token_bitmask_par(_executor(), guided, bits)
     bits = bits.to(scores.device)[:, :, None] >> torch.arange(32, dtype=torch.int32, device=scores.device)
-    return scores.masked_fill(~(bits & 1).bool().flatten(1)[:, :n], float('-inf'))
+    free = torch.nn.functional.pad((bits & 1).bool().flatten(1)[:, :min(n, known)], (0, max(0, n - known)))
+    barred = torch.zeros_like(free)
+    barred[rows] = ~free[rows]
+    return scores.masked_fill(barred, float('-inf'))
 
 @lru_cache(maxsize=1)
 def _executor():
@@ -489,7 +494,7 @@ def in_windows(rows: list[dict], tokenizer, template: Template, cutoff_len: int)
 def joined(answers: list['Answer']) -> 'Answer':
     "The answers to the pieces of a text as one."
     if len(answers) == 1: return answers[0]
-    text = encode(merge_answers([read_answer(a.text)[0] or {} for a in answers]))
+    text = _whole(encode(merge_answers([read_answer(a.text)[0] or {} for a in answers])))
     sure = {k: max(a.sure.get(k, 0) for a in answers) for a in answers for k in a.sure}
     return Answer(text, sum(a.tokens for a in answers), sum(a.forced for a in answers), any(a.again for a in answers), sure)
 
@@ -515,6 +520,10 @@ class Answer(NamedTuple):
     forced: int = 0   # those that the model did not choose
     again: bool = False # was it decoded twice, since the free answer failed?
     sure: dict = {}   # strings of the answer with their confidence, where that was asked for
+
+def _whole(s):
+    "A text in which a half of a character, which no file can hold, is a question mark."
+    return s.encode('utf-8', 'replace').decode()
 
 def failed(a: Asked, answer: str) -> bool:
     "Is an answer anything but plain JSON with the asked keys and shapes?"
@@ -554,7 +563,7 @@ def together(self: Decoder, asked: list[Asked]) -> list[Answer]:
     for i in wrong: writers[i] = self.writer(asked[i], 'span')
     self.decode([asked[i] for i in wrong], [writers[i] for i in wrong])
     sure = [confidence(self.tokenizer, w, a.task) if self.weigh and a.task else {} for w, a in zip(writers, asked)]
-    return [Answer(w.text, len(w.tokens), w.forced, i in wrong, s) for i, (w, s) in enumerate(zip(writers, sure))]
+    return [Answer(_whole(w.text), len(w.tokens), w.forced, i in wrong, s) for i, (w, s) in enumerate(zip(writers, sure))]
 
 @patch
 def translated(self: Decoder, asked):
@@ -579,7 +588,7 @@ def confidence(tokenizer, writer, task: Task) -> dict[str, float]: # value: prob
         except ValueError: continue
         if scores: sure[value] = max(sure.get(value, 0), math.exp(sum(scores) / len(scores)))
     values = {s for item in task.parse(read_answer(writer.text)[0] or {}) for _, s in task.mentions(item)}
-    return {s: p for s, p in sure.items() if s in values}
+    return {_whole(s): p for s, p in sure.items() if s in values}
 
 # %% ../nbs/07_infer.ipynb #83a3db0c
 def _no_memory(e):
@@ -678,6 +687,12 @@ def weights_id(model) -> str:
         digest.update(name.encode() + flat[::max(1, flat.numel() // 64)][:64].float().cpu().numpy().tobytes())
     return digest.hexdigest()[:16]
 
+def number_format(model) -> str:
+    "What the weights are computed in, and how they are quantised."
+    quantised = getattr(_core(model).config, 'quantization_config', None) or {}
+    quantised = quantised if isinstance(quantised, dict) else quantised.to_dict()
+    return ' '.join([str(model.dtype), *(f'{k}={v}' for k, v in sorted(quantised.items()) if 'bit' in k or 'quant' in k)])
+
 # %% ../nbs/07_infer.ipynb #44b85bce
 class Journal:
     "Answers that are safe on disk, portion by portion. Raises `UserError` if it was begun with something else."
@@ -710,7 +725,7 @@ def _read(self: Journal, about):
 
 @patch
 def _write(self: Journal, entry):
-    self.file.write(json.dumps(entry, ensure_ascii=False).encode() + b'\n')
+    self.file.write(json.dumps(entry, ensure_ascii=False).encode('utf-8', 'replace') + b'\n')
     self.file.flush()
     os.fsync(self.file.fileno())
 
@@ -781,8 +796,9 @@ class Extractions(list):
     "The extractions of several texts."
     def to_jsonl(self, path: str | Path) -> int:
         "Write a line for each text: text, task, answer and spans."
-        return write_jsonl(path, ({'text': e.text, 'task': e.task.name, 'answer': dict(e),
-                                   'spans': [s._asdict() for s in e.spans]} for e in self))
+        lines = ({'text': e.text, 'task': e.task.name, 'answer': dict(e),
+                                   'spans': [s._asdict() for s in e.spans]} for e in self)
+        return write_jsonl(path, (json.dumps(l, ensure_ascii=False, separators=(',', ':')).encode('utf-8', 'replace') for l in lines))
 
     def to_csv(self, path: str | Path):
         "Write a line for each item, in UTF-8 with the mark by which spreadsheets know it."
@@ -791,7 +807,7 @@ class Extractions(list):
         out.writerow(['text', *(self[0].task.columns if self else ())])
         for e in self:
             for item in e.items_found: out.writerows(map(_plain, (e.text, *cells)) for cells in e.task.cells(item))
-        with atomic_write(path) as f: f.write(table.getvalue().encode('utf-8-sig'))
+        with atomic_write(path) as f: f.write(table.getvalue().encode('utf-8-sig', 'replace'))
 
 def _plain(s):
     "A cell that no spreadsheet takes for a formula."
@@ -1126,9 +1142,11 @@ def _predict_file(o, rows, model, tokenizer, template):
     "Answer a file, going on with what was done before."
     decoder = Decoder(model, tokenizer, end_ids(model, tokenizer, template), o.constrain, o.max_new_tokens, o.batch_size, o.confidence)
     def journal(asked):
-        prompts = hashlib.sha256(repr([(a.prompt, a.text) for a in asked]).encode('utf-8', 'surrogatepass')).hexdigest()[:16]
+        prompts = hashlib.sha256(repr([(a.prompt, a.text, a.task and a.task.name, a.questions) for a in asked]).encode('utf-8', 'surrogatepass')).hexdigest()[:16]
         options = {f'--{k}': getattr(o, k) for k in ('constrain', 'max_new_tokens', 'batch_size', 'confidence', 'window')}
-        about = {'model or adapter': weights_id(model), 'input, template or --cutoff_len': prompts, **options}
+        about = {'model or adapter': weights_id(model), 'number format (--bf16, --fp16, --bits)': number_format(model),
+                 'end of answers (--template or the model\'s generation config)': sorted(decoder.ends),
+                 'input, template or --cutoff_len': prompts, **options}
         journal.made = Journal(f'{o.output_file}.journal', about, o.overwrite)
         if done := journal.made.done: log.info('%d rows were answered before', sum(map(len, done.values())))
         return journal.made
