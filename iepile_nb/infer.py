@@ -1231,7 +1231,7 @@ def main(argv):
             print(f'{what}: {100 * share:.1f}% of {len(rows)} answers differ')
         return
     model, tokenizer = load_model(**load_arguments(o))
-    if o.text is not None: return _tell_text(o, Extractor((model, tokenizer), template=chosen(model, tokenizer), batch_size=o.batch_size,
+    if o.text is not None: return _tell_text(o, Extractor((model, tokenizer), template=chosen(model, tokenizer), force=o.force, batch_size=o.batch_size,
                                                           constrain=o.constrain, cutoff_len=o.cutoff_len))
     _tell(_predict_file(o, rows, model, tokenizer, chosen(model, tokenizer)), o.constrain)
 
