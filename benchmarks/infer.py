@@ -154,6 +154,7 @@ def on_gpu(shape, bits, rows):
             model.save_pretrained(folder)
             del model
             model = AutoModelForCausalLM.from_pretrained(folder, quantization_config=quantization(4, torch.bfloat16), device_map={'': 0})
+    speed(rows[:8], model, tokenizer, 1, 8) # once for what happens only once
     torch.cuda.reset_peak_memory_stats()
     out, _ = speed(rows, model, tokenizer, 1, 64)
     out += [('peak_memory', torch.cuda.max_memory_allocated() / 2**30, 'GiB')]

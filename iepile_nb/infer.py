@@ -6,9 +6,10 @@
 __all__ = ['ANY', 'MODES', 'MODEL_FLAGS', 'PREDICT_FLAGS', 'Slots', 'takes_slots', 'sight', 'same_start', 'Batch', 'ObjectEnd',
            'end_ids', 'Free', 'decoding', 'decode', 'choose', 'pieces_of', 'grammar', 'compiled', 'Guided', 'in_string',
            'allowed', 'Asked', 'ask_row', 'ask_rows', 'in_windows', 'joined', 'plan', 'Answer', 'failed', 'Decoder',
-           'confidence', 'predict', 'answer_rows', 'answer_texts', 'generate', 'read_answer', 'weights_id', 'Journal',
-           'Extraction', 'guess_language', 'as_questions', 'Extractions', 'graph', 'draw', 'Extractor', 'calibration',
-           'plot_calibration', 'boolean', 'model_arguments', 'load_arguments', 'flags', 'read_labels', 'parity', 'main']
+           'confidence', 'predict', 'answer_rows', 'answer_texts', 'generate', 'read_answer', 'weights_id',
+           'number_format', 'Journal', 'Extraction', 'guess_language', 'as_questions', 'Extractions', 'graph', 'draw',
+           'Extractor', 'calibration', 'plot_calibration', 'boolean', 'positive', 'model_arguments', 'load_arguments',
+           'flags', 'read_labels', 'parity', 'main']
 
 # %% ../nbs/07_infer.ipynb #379a1781
 import argparse, csv, hashlib, io, json, os, re
@@ -134,7 +135,7 @@ def step(
     "Let the model read on."
     import torch
     rows, some = rows or list(range(len(self.seen))), rows
-    starts = [self.seen[r] - (not t) for r, t in zip(rows, tokens)]
+    starts = [max(0, self.seen[r] - (not t)) for r, t in zip(rows, tokens)] # a row that is empty stays at its first place
     new, width = [t or [self.last[r]] for r, t in zip(rows, tokens)], max(map(len, tokens))
     ids = torch.tensor([t + t[-1:] * (width - len(t)) for t in new], device=self.model.device)
     places = torch.tensor([[s + min(i, len(t) - 1) for i in range(width)] for s, t in zip(starts, new)], device=self.model.device)
@@ -269,7 +270,7 @@ def choose(
     "The most probable token of those that each writer allows."
     sure = scores.log_softmax(-1) if weigh else None
     guided = [(w.matcher, i) for i, w in enumerate(writers) if w.matcher and not w.done]
-    if guided: scores = allowed(scores, guided)
+    if guided: scores = allowed(scores, guided, next(w.ll.vocab_size for w in writers if w.matcher))
     best = scores.argmax(-1)
     return list(zip(best.tolist(), sure.gather(1, best[:, None])[:, 0].tolist() if weigh else [None] * len(best)))
 
@@ -422,15 +423,19 @@ def _ending(self: Guided, text):
 def allowed(
     scores,  # [rows, vocabulary]
     guided,  # (matcher, row) of the rows that a grammar guides
+    known: int, # tokens that the tokenizer has; a model may have scores for more of them, or for fewer
 ):           # the same, -inf where the grammar does not allow a token
     "Take away the tokens that a grammar does not allow."
     import torch
     from llguidance.torch import fill_next_token_bitmask_par
-    n = scores.shape[1]
-    bits = torch.full((len(scores), -(-n // 32)), -1, dtype=torch.int32)
+    n, rows = scores.shape[1], [row for _, row in guided]
+    bits = torch.zeros(len(scores), -(-known // 32), dtype=torch.int32)
     fill_next_token_bitmask_par(_executor(), guided, bits)
     bits = bits.to(scores.device)[:, :, None] >> torch.arange(32, dtype=torch.int32, device=scores.device)
-    return scores.masked_fill(~(bits & 1).bool().flatten(1)[:, :n], float('-inf'))
+    free = torch.nn.functional.pad((bits & 1).bool().flatten(1)[:, :min(n, known)], (0, max(0, n - known)))
+    barred = torch.zeros_like(free)
+    barred[rows] = ~free[rows]
+    return scores.masked_fill(barred, float('-inf'))
 
 @lru_cache(maxsize=1)
 def _executor():
@@ -489,7 +494,7 @@ def in_windows(rows: list[dict], tokenizer, template: Template, cutoff_len: int)
 def joined(answers: list['Answer']) -> 'Answer':
     "The answers to the pieces of a text as one."
     if len(answers) == 1: return answers[0]
-    text = encode(merge_answers([read_answer(a.text)[0] or {} for a in answers]))
+    text = _whole(encode(merge_answers([read_answer(a.text)[0] or {} for a in answers])))
     sure = {k: max(a.sure.get(k, 0) for a in answers) for a in answers for k in a.sure}
     return Answer(text, sum(a.tokens for a in answers), sum(a.forced for a in answers), any(a.again for a in answers), sure)
 
@@ -502,7 +507,7 @@ def plan(
     size = Counter(a.start for a in asked if a.prompt)
     key = lambda i: (asked[i].start if size[asked[i].start] >= batch_size else '', len(asked[i].prompt))
     order = sorted((i for i, a in enumerate(asked) if a.prompt), key=key)
-    portions = [order[i:i + 4 * batch_size] for i in range(0, len(order), 4 * batch_size)]
+    portions = [order[i:i + batch_size] for i in range(0, len(order), batch_size)]
     return sorted(portions, key=lambda b: -max(len(asked[i].prompt) for i in b))
 
 # %% ../nbs/07_infer.ipynb #aff2e82c
@@ -516,6 +521,10 @@ class Answer(NamedTuple):
     again: bool = False # was it decoded twice, since the free answer failed?
     sure: dict = {}   # strings of the answer with their confidence, where that was asked for
 
+def _whole(s):
+    "A text in which a half of a character, which no file can hold, is a question mark."
+    return s.encode('utf-8', 'replace').decode()
+
 def failed(a: Asked, answer: str) -> bool:
     "Is an answer anything but plain JSON with the asked keys and shapes?"
     found, note = parse_answer(answer)
@@ -527,6 +536,7 @@ def failed(a: Asked, answer: str) -> bool:
 # %% ../nbs/07_infer.ipynb #5679463e
 class Decoder:
     "How rows are answered: a model with its tokenizer, what ends an answer, and what an answer may be."
+    tick = lambda self: None # called for each row that is done
     def __init__(self, model, tokenizer, ends: list[int], constrain: str | None = None, max_new_tokens: int = 256, batch_size: int = 64, weigh: bool = False):
         constrain = constrain or ('free' if model.config.is_encoder_decoder else 'span')
         if constrain not in MODES: raise UserError(f"--constrain {constrain}: there are {', '.join(MODES)}")
@@ -549,21 +559,27 @@ def together(self: Decoder, asked: list[Asked]) -> list[Answer]:
     "Answers to the rows of a portion."
     if self.model.config.is_encoder_decoder: return self.translated(asked)
     writers = [self.writer(a, self.constrain) for a in asked]
-    self.decode(asked, writers)
+    self.decode(asked, writers, self.tick)
     wrong = [i for i, a in enumerate(asked) if self.constrain == 'failed' and failed(a, writers[i].text)]
     for i in wrong: writers[i] = self.writer(asked[i], 'span')
     self.decode([asked[i] for i in wrong], [writers[i] for i in wrong])
     sure = [confidence(self.tokenizer, w, a.task) if self.weigh and a.task else {} for w, a in zip(writers, asked)]
-    return [Answer(w.text, len(w.tokens), w.forced, i in wrong, s) for i, (w, s) in enumerate(zip(writers, sure))]
+    return [Answer(_whole(w.text), len(w.tokens), w.forced, i in wrong, s) for i, (w, s) in enumerate(zip(writers, sure))]
 
 @patch
 def translated(self: Decoder, asked):
     from iepile_nb.model import seq2seq_answers
-    return [Answer(t) for t in seq2seq_answers(self.model, self.tokenizer, [a.prompt for a in asked], self.max_new_tokens, self.batch_size)]
+    found = seq2seq_answers(self.model, self.tokenizer, [a.prompt for a in asked], self.max_new_tokens, self.batch_size)
+    for _ in found: self.tick()
+    return [Answer(_whole(t)) for t in found]
 
 @patch
-def decode(self: Decoder, asked, writers):
-    decode(self.model, [a.prompt for a in asked], writers, self.batch_size, [a.start for a in asked], self.weigh)
+def decode(self: Decoder, asked, writers, tick=lambda: None):
+    steps, left = decoding(self.model, [a.prompt for a in asked], writers, self.batch_size, [a.start for a in asked], self.weigh), len(writers)
+    for _ in chain(steps, [None]):
+        now = sum(not w.done for w in writers)
+        for _ in range(left - now): tick()
+        left = now
 
 # %% ../nbs/07_infer.ipynb #b0417189
 def confidence(tokenizer, writer, task: Task) -> dict[str, float]: # value: probability per token, the higher where it stands twice
@@ -579,7 +595,7 @@ def confidence(tokenizer, writer, task: Task) -> dict[str, float]: # value: prob
         except ValueError: continue
         if scores: sure[value] = max(sure.get(value, 0), math.exp(sum(scores) / len(scores)))
     values = {s for item in task.parse(read_answer(writer.text)[0] or {}) for _, s in task.mentions(item)}
-    return {s: p for s, p in sure.items() if s in values}
+    return {_whole(s): p for s, p in sure.items() if s in values}
 
 # %% ../nbs/07_infer.ipynb #83a3db0c
 def _no_memory(e):
@@ -628,13 +644,14 @@ def answer_rows(
     done = journal.done if journal else {}
     if decoder.constrain != 'free' and (n := sum(a.prompt is not None and not a.task for a in asked)):
         log.warning('%d of %d rows hold no instruction of a known task, so they are answered freely', n, len(asked))
-    def work():
-        for number, portion in enumerate(portions):
-            new = done.get(number) or decoder.answers([asked[i] for i in portion])
-            if journal and number not in done: journal.add(number, new)
-            for i, a in zip(portion, new): found[i] = a
-            if number not in done: yield from portion
-    for _ in progress(work(), 'rows answered', sum(len(p) for n, p in enumerate(portions) if n not in done)): pass
+    left = sum(len(p) for n, p in enumerate(portions) if n not in done)
+    shown = progress(range(left), 'rows answered', left)
+    decoder.tick = partial(next, shown, None)
+    decoder.tick() # the clock starts
+    for number, portion in enumerate(portions):
+        new = done.get(number) or decoder.answers([asked[i] for i in portion])
+        if journal and number not in done: journal.add(number, new)
+        for i, a in zip(portion, new): found[i] = a
     return found
 
 # %% ../nbs/07_infer.ipynb #b5ee762e
@@ -678,6 +695,12 @@ def weights_id(model) -> str:
         digest.update(name.encode() + flat[::max(1, flat.numel() // 64)][:64].float().cpu().numpy().tobytes())
     return digest.hexdigest()[:16]
 
+def number_format(model) -> str:
+    "What the weights are computed in, and how they are quantised."
+    quantised = getattr(_core(model).config, 'quantization_config', None) or {}
+    quantised = quantised if isinstance(quantised, dict) else quantised.to_dict()
+    return ' '.join([str(model.dtype), *(f'{k}={v}' for k, v in sorted(quantised.items()) if 'bit' in k or 'quant' in k)])
+
 # %% ../nbs/07_infer.ipynb #44b85bce
 class Journal:
     "Answers that are safe on disk, portion by portion. Raises `UserError` if it was begun with something else."
@@ -710,7 +733,7 @@ def _read(self: Journal, about):
 
 @patch
 def _write(self: Journal, entry):
-    self.file.write(json.dumps(entry, ensure_ascii=False).encode() + b'\n')
+    self.file.write(json.dumps(entry, ensure_ascii=False).encode('utf-8', 'replace') + b'\n')
     self.file.flush()
     os.fsync(self.file.fileno())
 
@@ -781,8 +804,9 @@ class Extractions(list):
     "The extractions of several texts."
     def to_jsonl(self, path: str | Path) -> int:
         "Write a line for each text: text, task, answer and spans."
-        return write_jsonl(path, ({'text': e.text, 'task': e.task.name, 'answer': dict(e),
-                                   'spans': [s._asdict() for s in e.spans]} for e in self))
+        lines = ({'text': e.text, 'task': e.task.name, 'answer': dict(e),
+                                   'spans': [s._asdict() for s in e.spans]} for e in self)
+        return write_jsonl(path, (json.dumps(l, ensure_ascii=False, separators=(',', ':')).encode('utf-8', 'replace') for l in lines))
 
     def to_csv(self, path: str | Path):
         "Write a line for each item, in UTF-8 with the mark by which spreadsheets know it."
@@ -791,7 +815,7 @@ class Extractions(list):
         out.writerow(['text', *(self[0].task.columns if self else ())])
         for e in self:
             for item in e.items_found: out.writerows(map(_plain, (e.text, *cells)) for cells in e.task.cells(item))
-        with atomic_write(path) as f: f.write(table.getvalue().encode('utf-8-sig'))
+        with atomic_write(path) as f: f.write(table.getvalue().encode('utf-8-sig', 'replace'))
 
 def _plain(s):
     "A cell that no spreadsheet takes for a formula."
@@ -887,7 +911,9 @@ class Extractor:
         named = adapter if isinstance(adapter, dict) else {}
         loaded = model if isinstance(model, tuple) else load_model(model, None if named else adapter, bits, **kw)
         self.model, self.tokenizer = loaded
-        self.template = choose_template(*loaded, template, next(iter(named.values()), None) if named else adapter, preset, force)
+        self._choose = partial(choose_template, template=template, name=preset, force=force)
+        self.template = None if named else self._choose(*loaded, adapter=adapter)
+        self.templates = {} if named else {'default': self.template} # of each adapter
         self.batch_size, self.constrain, self.cutoff_len = batch_size, constrain, cutoff_len
         for name, folder in named.items(): self.load(name, folder)
 
@@ -901,22 +927,37 @@ def decoder(self: Extractor, max_new_tokens: int, weigh: bool = False) -> Decode
 # %% ../nbs/07_infer.ipynb #ef99bb51
 @patch
 def load(self: Extractor, name: str, folder: str | Path):
-    "Put one more adapter on the base, under a name, and use it."
+    "Put one more adapter on the base, under a name, and use it. `UserError` if it does not fit, or wants another prompt than is given."
     from iepile_nb.model import check_adapter
-    from peft import PeftModel
-    check_adapter(folder)
-    if hasattr(self.model, 'load_adapter') and isinstance(self.model, PeftModel): self.model.load_adapter(folder, name)
-    else: self.model = PeftModel.from_pretrained(self.model, folder, name)
+    config, template = check_adapter(folder), self._choose(self.model, self.tokenizer, adapter=str(folder))
+    try: self._put(name, str(folder))
+    except (RuntimeError, ValueError) as e:
+        raise UserError(f"adapter {folder} does not fit this model; it is for {config.get('base_model_name_or_path')}") from e
+    self.templates[name] = template
     self.use(name)
 
 @patch
 def use(self: Extractor, name: str | None):
-    "Answer with the adapter of that name, or with the base alone (None)."
+    "Answer with the adapter of that name, or with the base alone (None); each is asked with its own template."
     names = list(getattr(self.model, 'peft_config', ()))
     if name is not None and name not in names: raise UserError(f"no adapter '{name}'; there are {', '.join(names) or 'none'}")
+    self.template = self.templates.get(name) or self._choose(self.model, self.tokenizer, adapter=None)
     if name is not None: self.model.set_adapter(name)
     if names: self.model.base_model.enable_adapter_layers() if name is not None else self.model.base_model.disable_adapter_layers()
     self.model.eval()
+
+@patch
+def _put(self: Extractor, name, folder):
+    "Lay an adapter beside the others; if it does not fit, all is as before."
+    from peft import PeftConfig, PeftModel, get_peft_model
+    alone = not isinstance(self.model, PeftModel)
+    model = get_peft_model(self.model, PeftConfig.from_pretrained(folder), name) if alone else self.model
+    try: model.load_adapter(folder, name)
+    except (RuntimeError, ValueError):
+        if alone: self.model = model.unload()
+        elif name in model.peft_config and name not in self.templates: model.delete_adapter(name)
+        raise
+    self.model = model
 
 # %% ../nbs/07_infer.ipynb #9f7002d2
 @patch
@@ -988,20 +1029,35 @@ def stream(
     split_num: int | None = None,
 ) -> Iterator[Extraction]:      # what is there so far; the last one is complete
     "Ask about a text and watch the answer being written."
+    if self.model.config.is_encoder_decoder: return (yield self.extract(text, schema, task, language, max_new_tokens, split_num))
     _, rows = self._ask(text, schema, task, language, split_num)
-    decoder, last = self.decoder(max_new_tokens), None
-    asked = ask_rows([r for *_, r in rows], self.tokenizer, self.template, self.cutoff_len)
-    writers = [decoder.writer(a, 'span' if decoder.constrain == 'failed' else decoder.constrain) for a in asked]
-    for end in chain(decoding(self.model, [a.prompt for a in asked], writers, self.batch_size, [a.start for a in asked]), [True]):
+    parts, last = in_windows([r for *_, r in rows], self.tokenizer, self.template, self.cutoff_len), None
+    asked = ask_rows([r for p in parts for r in p], self.tokenizer, self.template, self.cutoff_len)
+    steps, writers = self._written([a for a in asked if a.prompt], max_new_tokens)
+    for end in chain(steps, [True]):
+        answers = iter(writers)
+        texts = iter([Answer(next(answers).text if a.prompt else '') for a in asked])
         e = Extraction(get_task(task), text)
-        for w in writers: e.add(w.text)
+        for p in parts: e.add(joined([next(texts) for _ in p]).text)
         if end or last is None or dict(e) != dict(last): yield (last := e)
+
+@patch
+def _written(self: Extractor, asked, max_new_tokens):
+    "The steps in which answers are written, and their writers."
+    decoder = self.decoder(max_new_tokens)
+    writers = [decoder.writer(a, 'span' if decoder.constrain == 'failed' else decoder.constrain) for a in asked]
+    return decoding(self.model, [a.prompt for a in asked], writers, self.batch_size, [a.start for a in asked]), writers
 
 # %% ../nbs/07_infer.ipynb #c21f41a0
 def boolean(s: str) -> bool:
     "A truth value on the command line, as the original's flags take it: `--bf16` or `--bf16 True`."
     if s.lower() in ('true', 'yes', '1', 'false', 'no', '0'): return s.lower() in ('true', 'yes', '1')
     raise argparse.ArgumentTypeError(f'{s!r} is neither true nor false')
+
+def positive(s: str) -> int:
+    "A whole number above 0 on the command line."
+    if s.isascii() and s.isdigit() and int(s): return int(s)
+    raise argparse.ArgumentTypeError(f'{s!r} is no whole number above 0')
 
 def model_arguments(p: argparse.ArgumentParser):
     "The arguments that say which model is loaded, and how it is prompted."
@@ -1016,7 +1072,7 @@ def model_arguments(p: argparse.ArgumentParser):
     a('--template', help="the text around a question; without it the adapter's own, else auto: the tokenizer's own or "
       f"alpaca. There are {', '.join(TEMPLATES)}")
     a('--force', **switch, help='use an adapter with another prompt or base than it was trained with')
-    a('--cutoff_len', type=int, default=1024, help='tokens that a row may have (%(default)s)')
+    a('--cutoff_len', type=positive, default=1024, help='tokens that a row may have (%(default)s)')
     a('--trust_remote_code', **switch, help="run a model's own program code")
     a('--model_revision', default='main', help='branch, tag or commit on the hub (%(default)s)')
     a('--cache_dir', help='where models from the hub are kept')
@@ -1074,13 +1130,13 @@ def _parser():
     model_arguments(p)
     a('--constrain', choices=MODES, help='span: every value is a piece of the text; schema: only the form is fixed; free: '
       'nothing is; failed: span for rows whose free answer is not well-formed (span; free for encoder-decoders)')
-    a('--max_new_tokens', type=int, default=256, help='tokens of an answer that the model may choose (%(default)s)')
-    a('--batch_size', type=int, default=64, help='rows decoded together; fewer where memory is short (%(default)s)')
+    a('--max_new_tokens', type=positive, default=256, help='tokens of an answer that the model may choose (%(default)s)')
+    a('--batch_size', type=positive, default=64, help='rows decoded together; fewer where memory is short (%(default)s)')
     a('--window', **switch, help='ask texts that are longer than --cutoff_len in overlapping pieces, and join the answers')
-    a('--confidence', **switch, help='write how sure the model is of each string, as `confidence`')
-    a('--limit', type=int, help='answer only the first N rows')
+    a('--confidence', **switch, help='write how sure the model is of each string, as `confidence`; with --text, on a second line')
+    a('--limit', type=positive, help='answer only the first N rows')
     a('--overwrite', **switch, help='begin afresh where an unfinished prediction was begun with something else')
-    a('--parity', type=int, metavar='N', help='answer N rows in several ways and say how many answers differ; nothing is written')
+    a('--parity', type=positive, metavar='N', help='answer N rows in several ways and say how many answers differ; nothing is written')
     a('--text', help='ask about this text instead of a file')
     a('--labels', help="of --text: 'person,city', or with parts 'closure: owner, place; opening: owner'")
     a('--task', default='NER', help=f'of --text: {", ".join(TASKS)} (%(default)s)')
@@ -1126,9 +1182,11 @@ def _predict_file(o, rows, model, tokenizer, template):
     "Answer a file, going on with what was done before."
     decoder = Decoder(model, tokenizer, end_ids(model, tokenizer, template), o.constrain, o.max_new_tokens, o.batch_size, o.confidence)
     def journal(asked):
-        prompts = hashlib.sha256(repr([(a.prompt, a.text) for a in asked]).encode('utf-8', 'surrogatepass')).hexdigest()[:16]
+        prompts = hashlib.sha256(repr([(a.prompt, a.text, a.task and a.task.name, a.questions) for a in asked]).encode('utf-8', 'surrogatepass')).hexdigest()[:16]
         options = {f'--{k}': getattr(o, k) for k in ('constrain', 'max_new_tokens', 'batch_size', 'confidence', 'window')}
-        about = {'model or adapter': weights_id(model), 'input, template or --cutoff_len': prompts, **options}
+        about = {'model or adapter': weights_id(model), 'number format (--bf16, --fp16, --bits)': number_format(model),
+                 'end of answers (--template or the model\'s generation config)': sorted(decoder.ends),
+                 'input, template or --cutoff_len': prompts, **options}
         journal.made = Journal(f'{o.output_file}.journal', about, o.overwrite)
         if done := journal.made.done: log.info('%d rows were answered before', sum(map(len, done.values())))
         return journal.made
@@ -1137,6 +1195,11 @@ def _predict_file(o, rows, model, tokenizer, template):
     print(f'{o.output_file}: {write_jsonl(o.output_file, ({**r, **more(a)} for r, a in zip(rows, found)))} rows answered')
     journal.made.remove()
     return found
+
+def _tell_text(o, ex):
+    "Print the answer about one text, and how sure the model is."
+    e = ex.extract(o.text, read_labels(o.labels), o.task, o.language, o.max_new_tokens, threshold=0 if o.confidence else None)
+    for part in [dict(e), e.confidence][:1 + o.confidence]: print(_whole(encode(part)))
 
 def _tell(found, constrain):
     "What the answers of a run were like."
@@ -1152,14 +1215,15 @@ def main(argv):
     "Answer a file of test rows, or ask about one text."
     from itertools import islice
     p = _parser()
-    if '--preset' in argv: _use_preset(p, argv)
+    names = {a.partition('=')[0] for a in argv}
+    if '--preset' in names: _use_preset(p, argv)
     o = p.parse_args(argv)
     if o.text is not None and not o.labels: p.error('--text needs --labels')
     if o.text is None and not (o.input_file and (o.output_file or o.parity)): p.error('--input_file and --output_file, or --text and --labels, are needed')
     rows = [row for _, row in islice(read_jsonl(o.input_file), o.limit or o.parity)] if o.text is None else []
     if o.text is not None: questions = as_questions(get_task(o.task), read_labels(o.labels))
     from iepile_nb.model import choose_template, load_model
-    given = {k: getattr(o, k) for k in ('cutoff_len', 'bits') if f'--{k}' in argv}
+    given = {k: getattr(o, k) for k in ('cutoff_len', 'bits') if f'--{k}' in names}
     chosen = lambda model, tokenizer: choose_template(model, tokenizer, o.template, o.checkpoint_dir, o.preset, o.force, **given)
     if o.parity:
         load = lambda number: load_model(**{**load_arguments(o), **({'dtype': number} if number else {})})
@@ -1167,9 +1231,8 @@ def main(argv):
             print(f'{what}: {100 * share:.1f}% of {len(rows)} answers differ')
         return
     model, tokenizer = load_model(**load_arguments(o))
-    if o.text is not None:
-        ex = Extractor((model, tokenizer), template=chosen(model, tokenizer), constrain=o.constrain, cutoff_len=o.cutoff_len)
-        return print(encode(ex.extract(o.text, read_labels(o.labels), o.task, o.language, o.max_new_tokens)))
+    if o.text is not None: return _tell_text(o, Extractor((model, tokenizer), template=chosen(model, tokenizer), force=o.force, batch_size=o.batch_size,
+                                                          constrain=o.constrain, cutoff_len=o.cutoff_len))
     _tell(_predict_file(o, rows, model, tokenizer, chosen(model, tokenizer)), o.constrain)
 
 # %% ../nbs/07_infer.ipynb #b3edbfef

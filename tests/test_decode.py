@@ -179,3 +179,43 @@ def test_other_families(family, tokenizer):
     writers = [Free(tokenizer, [1], 12) for _ in prompts]
     decode(model, prompts, writers, 3)
     for t, w in zip(theirs, writers): assert t[:len(w.tokens)] == w.tokens and (len(w.tokens) == 12 or w.done)
+
+
+@pytest.mark.parametrize('more', [267, 0, -20])
+def test_a_vocabulary_that_is_not_the_tokenizers(more, tiny):
+    "Embeddings are often padded; what no token stands for is never chosen, and rows without a grammar may say all."
+    tokenizer = tiny[1]
+    n, w = len(tokenizer) + more, Guided(tokenizer, compiled(tokenizer, TASKS['NER'], as_questions(TASKS['NER'], ['a'])), 9)
+    ok = allowed(torch.zeros(2, n), [(w.matcher, 1)], w.ll.vocab_size)
+    assert ok.shape == (2, n) and ok[0].isfinite().all() and 0 < ok[1].isfinite().sum() < n
+    assert not ok[1, len(tokenizer):].isfinite().any()
+    full = allowed(torch.zeros(2, len(tokenizer)), [(w.matcher, 1)], w.ll.vocab_size)
+    assert torch.equal(ok[1, :len(tokenizer)], full[1, :n])
+
+def test_padded_embeddings_decode(tiny):
+    from copy import deepcopy
+    config, tokenizer, ner = deepcopy(tiny[0].config), tiny[1], TASKS['NER']
+    config.vocab_size, config.num_hidden_layers, config.initializer_range = len(tokenizer) + 267, 1, .3
+    torch.manual_seed(0)
+    wide, questions = AutoModelForCausalLM.from_config(config).eval(), as_questions(ner, ['a', 'b'])
+    ws = [Guided(tokenizer, compiled(tokenizer, ner, questions, t), 12) for t in (None, 'Ines moved')] + [Free(tokenizer, [], 12)]
+    decode(wide, [tokenizer.encode('x')] * 3, ws, weigh=True)
+    check(ws[0], ner, questions)
+    check(ws[1], ner, questions, 'Ines moved')
+
+
+@pytest.mark.parametrize('kind', ['gpt2', 'llama'])
+def test_rows_of_a_batch_that_are_not_used(kind, tokenizer):
+    "So few rows may wait for a beginning to be read that a place in the batch stays empty for some steps."
+    from transformers import GPT2Config, GPT2LMHeadModel
+    torch.manual_seed(0)
+    model = random_llama(tokenizer) if kind == 'llama' else GPT2LMHeadModel(GPT2Config(
+        vocab_size=len(tokenizer), n_embd=64, n_layer=2, n_head=4, n_positions=128, initializer_range=.2, bos_token_id=0, eos_token_id=1))
+    model.eval()
+    texts = [*(f'{c} is' for c in 'abcdefghijklmno'), 'a is not']
+    prompts, names = [tokenizer.encode(t) for t in texts], [t[0] for t in texts]
+    def answers(size):
+        writers = [Free(tokenizer, [], 12) for _ in prompts]
+        decode(model, prompts, writers, size, names)
+        return [w.tokens for w in writers]
+    assert answers(16) == answers(1)

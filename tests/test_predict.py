@@ -18,9 +18,12 @@ from iepile_nb.core import UserError, read_jsonl, write_jsonl
 from iepile_nb.data import read_records, read_schema
 from iepile_nb.infer import *
 from iepile_nb.infer import main
-from iepile_nb.model import add_lora, load_model
-from iepile_nb.prompt import get_template
+from iepile_nb.model import add_lora, load_model, make_contract
+from iepile_nb.prompt import TEMPLATES, get_template
 from iepile_nb.tasks import TASKS
+
+
+def write_json(path, obj): path.write_text(json.dumps(obj), encoding='utf-8')
 
 
 def some_rows(n):
@@ -102,6 +105,47 @@ def test_what_has_changed_is_not_mixed(change, said, tmp_path, monkeypatch, caps
         assert main(command(tmp_path, *change, '--overwrite')) == 0 and not journal.exists()
 
 
+def test_another_number_format_or_end_is_not_mixed(tmp_path, monkeypatch, capsys):
+    from iepile_nb import infer
+    journal = broken_off(tmp_path, monkeypatch)
+    about = json.loads(journal.read_bytes().splitlines()[0])
+    assert 'torch.float' in json.dumps(about) or 'torch.bfloat' in json.dumps(about)
+    with monkeypatch.context() as m:
+        m.setattr(infer, 'number_format', lambda model: 'torch.float8')
+        assert main(command(tmp_path)) == 1 and 'another number format (--bf16, --fp16, --bits)' in capsys.readouterr().err
+    with monkeypatch.context() as m:
+        m.setattr(infer, 'end_ids', lambda *a: [1, 5])
+        assert main(command(tmp_path)) == 1 and 'another end of answers' in capsys.readouterr().err
+
+def test_number_formats_differ():
+    from types import SimpleNamespace as NS
+    plain = NS(dtype=torch.bfloat16, config=NS())
+    four = NS(dtype=torch.bfloat16, config=NS(quantization_config={'load_in_4bit': True, 'bnb_4bit_quant_type': 'nf4'}))
+    assert number_format(plain) == 'torch.bfloat16' and 'load_in_4bit=True' in number_format(four)
+
+def test_half_characters_leave_as_question_marks(tmp_path, monkeypatch):
+    said = '{"a": ["\\ud83d", "Ines"]}'
+    e = extraction('NER', 'Ines \ud83d', {'a': ['\ud83d', 'Ines']})
+    e.to_csv(tmp_path/'x.csv')
+    e.to_jsonl(tmp_path/'x.jsonl')
+    assert '?' in (tmp_path/'x.csv').read_text('utf-8-sig') and next(read_jsonl(tmp_path/'x.jsonl'))[1]['answer'] == {'a': ['?', 'Ines']}
+    both = joined([Answer(said, sure={}), Answer(said)])
+    assert both.text == '{"a": ["?", "Ines"]}'
+    journal = Journal(tmp_path/'j', {'a': 1})
+    journal.add(0, [Answer('\ud83d', sure={'\ud83d': .5})])
+    assert Journal(tmp_path/'j', {'a': 1}).done == {0: [Answer('?', sure={'?': .5})]}
+
+def test_each_row_is_shown_when_it_is_done(monkeypatch):
+    from iepile_nb import infer
+    seen = []
+    monkeypatch.setattr(infer, 'progress', lambda items, *a: (seen.append(i) or i for i in items))
+    model, tokenizer = load_model('tiny')
+    shown, add = [], Decoder.answers
+    monkeypatch.setattr(Decoder, 'answers', lambda self, asked: (add(self, asked), shown.append(len(seen)))[0])
+    assert len(list(predict(some_rows(6), model, tokenizer, max_new_tokens=4, batch_size=4))) == 6
+    assert shown == [5, 6] # one more than are done, as the next is under way
+
+
 def test_a_line_that_was_being_written(tmp_path, monkeypatch):
     journal = broken_off(tmp_path, monkeypatch)
     whole = journal.read_bytes()
@@ -164,6 +208,29 @@ def test_adapters_by_name(tmp_path):
     assert alone['one'] != alone['two'] != alone[None]
     with pytest.raises(UserError, match="no adapter 'three'; there are one, two"): ex.use('three')
 
+def test_each_adapter_has_its_own_prompt(tmp_path):
+    model, tokenizer = load_model('tiny')
+    for name, template in (('one', 'auto'), ('two', 'alpaca'), ('three', None)):
+        add_lora(load_model('tiny')[0], r=2 if name != 'three' else 3).save_pretrained(tmp_path/name)
+        if template: write_json(tmp_path/name/'prompt.json', make_contract(model, tokenizer, get_template(template, tokenizer)))
+    ex = Extractor('tiny', adapter={n: tmp_path/n for n in ('one', 'two')})
+    assert ex.template == TEMPLATES['alpaca']
+    ex.use('one')
+    assert ex.template == get_template('auto', tokenizer) != TEMPLATES['alpaca']
+    with pytest.raises(UserError, match='another prompt'): Extractor('tiny', adapter={'one': tmp_path/'one', 'two': tmp_path/'two'}, template='auto')
+    with pytest.raises(UserError, match='does not say which prompt'): ex.load('three', tmp_path/'three')
+
+def test_a_misshapen_adapter_changes_nothing(tmp_path):
+    add_lora(load_model('tiny')[0], r=2).save_pretrained(tmp_path/'good')
+    add_lora(load_model('tiny')[0], r=2).save_pretrained(tmp_path/'bad')
+    config = json.loads((tmp_path/'bad/adapter_config.json').read_text())
+    write_json(tmp_path/'bad/adapter_config.json', {**config, 'r': 5})
+    ex, before = Extractor('tiny', template='auto'), dict(Extractor('tiny').extract('Ines moved to Porto.', ['person']))
+    for _ in range(2):
+        with pytest.raises(UserError, match='bad does not fit this model'): ex.load('bad', tmp_path/'bad')
+        assert dict(ex.extract('Ines moved to Porto.', ['person'])) == before and 'bad' not in getattr(ex.model, 'peft_config', {})
+        ex.load('good', tmp_path/'good')
+
 
 # What it can be turned into
 
@@ -205,6 +272,17 @@ def test_a_stream_ends_with_the_answer():
     ex, text = Extractor('tiny'), json.loads(some_rows(1)[0]['instruction'])['input']
     seen = list(ex.stream(text, ['person', 'ship'], language='en'))
     assert dict(seen[-1]) == dict(ex.extract(text, ['person', 'ship'], language='en')) and len(seen) > 1 and not seen[-1].problems
+
+
+def test_a_stream_of_what_cannot_be_asked_and_of_long_texts(caplog):
+    loaded = load_model('tiny')
+    ex, long = Extractor(loaded, cutoff_len=150), ' '.join(f'Then Tove Lindahl the {i}th went to Lagos.' for i in range(20))
+    labels = ['label'] * 1 + [f'a very long label, number {i}, that fills the prompt' for i in range(30)]
+    for text, schema, n in (('Ines', labels, 31), (long, ['person'], None)):
+        seen = list(ex.stream(text, schema, language='en', max_new_tokens=8, split_num=n))
+        want = ex.extract(text, schema, language='en', max_new_tokens=8, split_num=n)
+        assert dict(seen[-1]) == dict(want) and seen[-1].problems == want.problems
+    assert 'gets an empty answer' in caplog.text
 
 
 # Long texts
@@ -251,6 +329,30 @@ def test_one_text(capsys):
     for wrong in (['--text', 'x'], ['--input_file', 'x'], []):
         with pytest.raises(SystemExit) as e: main(wrong)
         assert e.value.code == 2
+
+def test_confidence_of_one_text(capsys):
+    assert main(['--text', 'Ines Okafor moved to Lagos.', '--labels', 'person, city', '--confidence', '--batch_size', '1']) == 0
+    answer, sure = map(json.loads, capsys.readouterr().out.splitlines())
+    assert set(sure) == {s for v in answer.values() for s in v}
+
+@pytest.mark.parametrize('option', ['--limit', '--batch_size', '--max_new_tokens', '--cutoff_len', '--parity'])
+def test_counts_are_above_zero(option, capsys):
+    for n in ('0', '-1', 'x'):
+        with pytest.raises(SystemExit) as e: main(['--input_file', 'x', '--output_file', 'y', option, n])
+        assert e.value.code == 2 and 'whole number above 0' in capsys.readouterr().err
+
+def test_a_preset_with_an_equals_sign(monkeypatch, capsys):
+    from iepile_nb import model
+    asked = {}
+    def stop(*a, **kw):
+        asked.update(kw)
+        raise UserError('enough')
+    monkeypatch.setattr(model, 'choose_template', stop)
+    for argv, given in ((['--preset=tiny'], {}), (['--preset', 'tiny', '--cutoff_len=300'], {'cutoff_len': 300})):
+        asked.clear()
+        assert main(['--text', 'x', '--labels', 'a', *argv]) == 1 and asked == given
+    assert main(['--text', 'x', '--labels', 'a', '--preset=nope']) == 1 and "no preset 'nope'" in capsys.readouterr().err
+
 
 def test_parity_is_reported(tmp_path, capsys):
     write_jsonl(tmp_path/'in.json', some_rows(5))
