@@ -268,17 +268,30 @@ def by_text(
     return list(texts.values())
 
 # %% ../nbs/08_evaluate.ipynb #d5bc8838
+def _parts(questions):
+    "What is asked of each label."
+    parts = {}
+    for q in questions: parts.setdefault(q.label, []).extend(q.parts)
+    return parts
+
+def _as_asked(task, parts, gold):
+    "The items of what is annotated, by label, as far as it was asked."
+    return [(l, *o) for l, p in parts.items() if l in gold for o in task.asked(Question(l, tuple(p)), gold[l])]
+
 def gold_items(
     rows: list[Answered], # of one text
 ) -> list[tuple]:         # what should have been found
     "The gold of a text: what is annotated, as far as it was asked."
     task, label = rows[0].task, rows[0].label
-    if isinstance(label, dict): return [i for r in rows for i in items_of(task, r.questions, r.label)]
-    parts = {}
-    for r in rows:
-        for q in r.questions: parts.setdefault(q.label, []).extend(q.parts)
-    gold = task.gold({task.key: label}, Schema(list(parts), parts))
-    return [(l, *o) for l, p in parts.items() if l in gold for o in task.asked(Question(l, tuple(p)), gold[l])]
+    if isinstance(label, dict): return [i for r in rows for i in _gold_answer(r)]
+    parts = _parts(q for r in rows for q in r.questions)
+    return _as_asked(task, parts, task.gold({task.key: label}, Schema(list(parts), parts)))
+
+def _gold_answer(r):
+    "The items of a row whose `label` is its gold answer."
+    gold = {}
+    for l, *o in items_of(r.task, r.questions, r.label): gold.setdefault(l, []).append(tuple(o))
+    return _as_asked(r.task, _parts(r.questions), gold)
 
 # %% ../nbs/08_evaluate.ipynb #cecb3c86
 class Counts(NamedTuple):
@@ -521,9 +534,11 @@ class Texts(Sequence):
 # %% ../nbs/08_evaluate.ipynb #08c39fff
 class Result(dict):
     "Scores by group, `total` first; displays as a table."
-    def __init__(self, groups: dict, rules: str, notes: list[str], scores: list[TextScore], texts: Sequence):
+    def __init__(self, groups: dict, rules: str, notes: list[str], scores: list[TextScore], texts: Sequence,
+                 match_mode: str = 'normal', matching: str = 'strict'):
         super().__init__(groups)
         self.rules, self.notes, self.scores, self.texts = rules, notes, scores, texts
+        self.match_mode, self.matching = match_mode, matching
 
     def table(self) -> str: return score_table(self)
 
@@ -677,7 +692,10 @@ ORIGINAL = {'NER': (_said_entities, _true_entities), 'RE': (_said_relations, _tr
 def id_key(numbered: tuple[int, int, dict]) -> tuple: # task, source, id
     "What the rows of one text have in common for the original."
     row = numbered[2]
-    return row.get('task'), row.get('source'), row.get('id') or _id(row)
+    key = row.get('task'), row.get('source'), row.get('id') or _id(row)
+    try: hash(key)
+    except TypeError: return tuple(map(str, key)) # a list, for instance
+    return key
 
 def _original(row, task):
     "The task of a row and what is annotated."
@@ -823,10 +841,10 @@ def evaluate(
     field, by = sort_by if sort_by not in ('label', 'language', 'length') else None, RULES[rules]
     scores, keys = score_texts(given, by.key, lambda rows: by.texts(given, rows, task, match_mode, matching, field))
     texts = Texts(given, scores, keys, partial(score_text, mode=match_mode, matching=matching), task)
-    return _result(texts, rules_said(rules, match_mode, matching), sort_by, by.line)
+    return _result(texts, rules_said(rules, match_mode, matching), sort_by, by.line, match_mode, matching)
 
 # %% ../nbs/08_evaluate.ipynb #ev1b0027
-def _result(texts, said, sort_by, line):
+def _result(texts, said, sort_by, line, *how):
     "The result of scored texts."
     given, scores = texts.given, texts.scores
     rows = [row for s in scores[:1] for _, _, row in given.at(s.places)]
@@ -834,7 +852,7 @@ def _result(texts, said, sort_by, line):
                      any(row.get('output') is not None for s in scores for _, _, row in given.at(s.places)))
     _check_read(given, len(rows), some)
     groups = by_label(scores) if sort_by == 'label' else {k: line(s) for k, s in _groups(scores, sort_by, rows[0]).items()}
-    return Result({'total': line(scores), **groups}, said, list(_notes(scores, given.bad)), scores, texts)
+    return Result({'total': line(scores), **groups}, said, list(_notes(scores, given.bad)), scores, texts, *how)
 
 # %% ../nbs/08_evaluate.ipynb #ev2a0002
 def count_matrix(
@@ -934,16 +952,16 @@ class Difference(NamedTuple):
     ours: float
     theirs: float
     difference: float
-    low: float         # of the difference, from the paired bootstrap
-    high: float
-    p: float           # from approximate randomisation: how often chance alone makes such a difference
+    low: float | None  # of the difference, from the paired bootstrap
+    high: float | None
+    p: float | None    # from approximate randomisation: how often chance alone makes such a difference
     n: int             # texts
 
 class Differences(list):
     "What `compare_results` found; displays as a table."
     def __str__(self):
-        rows = [[d.score, f'{d.ours:.2f}', f'{d.theirs:.2f}', f'{d.difference:+.2f}',
-                 f'{d.low:+.2f} to {d.high:+.2f}', f'{d.p:.4f}', d.n] for d in self]
+        chance = lambda d: ('', '') if d.p is None else (f'{d.low:+.2f} to {d.high:+.2f}', f'{d.p:.4f}')
+        rows = [[d.score, f'{d.ours:.2f}', f'{d.theirs:.2f}', f'{d.difference:+.2f}', *chance(d), d.n] for d in self]
         return text_table(['score', 'this file', 'against', 'difference', '95% interval', 'p', 'texts'], rows)
     def _repr_markdown_(self): return str(self)
 
@@ -951,26 +969,27 @@ class Differences(list):
 def compare_results(
     ours: Result,
     theirs: Result,      # of another file about the same test rows
-    draws: int = 10_000,
+    draws: int = 10_000, # 0: only the difference, without interval and p
     seed: int = 42,
 ) -> Differences:
     "Is one file better than another? Raises `UserError` if they have no text in common."
     import numpy as np
     rng, metrics = np.random.default_rng(seed), unique([*metrics_of(ours.scores), *metrics_of(theirs.scores)])
     a, b = (count_matrix([r.scores[i] for i in places], metrics) for r, places in zip((ours, theirs), paired(ours, theirs)))
-    both, k = resampled(np.hstack([a, b]), draws, rng), a.shape[1]
+    values = [(n, float(x), float(y)) for (n, x), (_, y) in zip(_prf(a.sum(0), metrics), _prf(b.sum(0), metrics))]
+    if not draws: return Differences(Difference(n, x, y, x - y, None, None, None, len(a)) for n, x, y in values)
+    both, k, res = resampled(np.hstack([a, b]), draws, rng), a.shape[1], Differences()
     spread = {n: x - y for (n, x), (_, y) in zip(_prf(both[:, :k], metrics), _prf(both[:, k:], metrics))}
     chance = {n: x - y for (n, x), (_, y) in zip(*(_prf(s, metrics) for s in exchanged(a, b, draws, rng)))}
-    res = Differences()
-    for (n, x), (_, y) in zip(_prf(a.sum(0), metrics), _prf(b.sum(0), metrics)):
-        low, high = np.percentile(spread[n], [2.5, 97.5])
+    for n, x, y in values:
+        low, high = map(float, np.percentile(spread[n], [2.5, 97.5]))
         p = (1 + (abs(chance[n]) >= abs(x - y) - 1e-9).sum()) / (1 + draws)
-        res.append(Difference(n, float(x), float(y), float(x - y), float(low), float(high), float(p), len(a)))
+        res.append(Difference(n, x, y, x - y, low, high, float(p), len(a)))
     return res
 
 # %% ../nbs/08_evaluate.ipynb #ev3a0002
-KINDS = ('not asked', 'wrong label', 'swapped', 'wrong role', 'not in the text', 'wrong boundary', 'invented',
-         'invalid answer', 'missed')
+KINDS = ('not asked', 'repeated', 'wrong label', 'swapped', 'wrong role', 'not in the text', 'wrong boundary',
+         'invented', 'invalid answer', 'missed')
 
 class Error(NamedTuple):
     "Something found that is wrong, or annotated and not found; often both are one error."
@@ -1009,6 +1028,7 @@ def kind_of(
     metric, thing = c
     roles = [x for i, x in enumerate(thing) if i and i not in task.taken[metric]]
     if thing[0] not in asked or not asked[thing[0]].issuperset(roles): return 'not asked', None
+    if c in gold and c not in free: return 'repeated', None
     near = {}
     for g in (*free, *gold):
         if g[0] == metric: near.setdefault(_near(task, text, c, g), g)
@@ -1018,26 +1038,46 @@ def kind_of(
     return ('wrong boundary', near['wrong boundary']) if near.get('wrong boundary') in free else ('invented', None)
 
 # %% ../nbs/08_evaluate.ipynb #ev3a0005
-def errors_of(
-    t: Scored,
-    place: int = 0,            # of the text in its result
-    matching: str = 'strict',  # or normalised
-) -> list[Error]:
-    "The errors of a text, each with its kind."
-    task, text, line, asked, lost = t.rows[0].task, t.rows[0].text, {}, {}, set()
-    for r in t.rows:
+def _asked_of(rows):
+    "By label: its parts, the line that asks for it, and whether that answer cannot be read."
+    asked, line, lost = {}, {}, set()
+    for r in rows:
         for q in r.questions:
             asked.setdefault(q.label, set()).update(q.parts)
             line[q.label] = r.line
             if r.answer is None: lost.add(q.label)
-    gold, said, _ = compared(t.rows, t.gold, t.found, matching)
-    free, wrong, res = Counter(gold) - Counter(said), Counter(said) - Counter(gold), []
-    for c in wrong.elements():
-        kind, g = kind_of(task, text, asked, c, list(+free), gold)
-        if g in free: free[g] -= 1
-        res.append(Error(kind, c[0], c[1], g and g[1], line.get(c[1][0], t.rows[0].line), place))
-    for m, g in (+free).elements():
-        res.append(Error('invalid answer' if g[0] in lost else 'missed', m, None, g, line[g[0]], place))
+    return asked, line, lost
+
+def _named(c, text):
+    "A thing that is a place, as a label and a string."
+    metric, (label, start, end) = c
+    return metric, (label, text[start:end] if start >= 0 else end.rpartition(' ')[0])
+
+def _unmatched(t, mode, matching):
+    "What is annotated; what of it was not found; what was found and is wrong. And the text to look for them."
+    (gold, said, _), text = compared(t.rows, t.gold, t.found, matching), t.rows[0].text
+    if mode == 'set': gold, said = unique(gold), unique(said)
+    sides = gold, (Counter(gold) - Counter(said)).elements(), (Counter(said) - Counter(gold)).elements()
+    if matching == 'offset': sides = [[_named(c, text) for c in side] for side in sides]
+    return *map(list, sides), _fold(text) if matching == 'normalised' else text
+
+# %% ../nbs/08_evaluate.ipynb #ev6a0001
+def errors_of(
+    t: Scored,
+    place: int = 0,            # of the text in its result
+    matching: str = 'strict',  # see `compared`
+    mode: str = 'normal',      # see `tally`
+) -> list[Error]:
+    "The errors of a text, each with its kind."
+    task, first, (asked, line, lost), res = t.rows[0].task, t.rows[0].line, _asked_of(t.rows), []
+    gold, free, wrong, text = _unmatched(t, mode, matching)
+    for c in wrong:
+        kind, g = kind_of(task, text, asked, c, free, gold)
+        if g in free: free.remove(g)
+        res.append(Error(kind, c[0], c[1], g and g[1], line.get(c[1][0], first), place))
+    for m, g in free:
+        kind = 'invalid answer' if g[0] in lost else 'missed'
+        res.append(Error(kind, m, None, g, line.get(g[0], first), place))
     return res
 
 # %% ../nbs/08_evaluate.ipynb #ev3a0007
@@ -1068,16 +1108,18 @@ def error_example(e):
 @patch
 def errors(
     self: Result,
-    matching: str = 'strict', # or normalised: differences of case, blanks and width are no errors
+    matching: str | None = None,   # strict, normalised, partial or offset; default: as it was scored
+    match_mode: str | None = None, # normal or set; likewise
 ) -> Errors:
     "Every error with its kind. The texts are read again."
+    how = matching or self.matching, match_mode or self.match_mode
     res, values, absent, right = [], 0, 0, Counter()
     for i, t in enumerate(self.texts):
         text, task = t.rows[0].text, t.rows[0].task
         said = [s for item in t.found for _, s in task.mentions(item) if s not in ('', NAN)]
         values, absent = values + len(said), absent + sum(s not in text for s in said)
         for (m, l), c in t.counts.items(): right[l] += c.right if m == task.metrics[0] else 0
-        res += errors_of(t, i, matching)
+        res += errors_of(t, i, *how)
     return Errors(res, values, absent, right)
 
 # %% ../nbs/08_evaluate.ipynb #ev3a0011
@@ -1342,6 +1384,13 @@ def save_result(
     with atomic_write(path) as f: f.write((json.dumps(res, ensure_ascii=False, indent=4) + '\n').encode('utf-8'))
 
 # %% ../nbs/08_evaluate.ipynb #65b69b36
+def _at_least(low):
+    "The type of an argument that is a whole number, not below `low`."
+    def number(s):
+        if int(s) < low: raise argparse.ArgumentTypeError(f'{s} is less than {low}')
+        return int(s)
+    return number
+
 def _parser():
     "The arguments of `iepile_eval`."
     p = argparse.ArgumentParser(prog='iepile_eval', description='Score a prediction file: precision, recall, F1.',
@@ -1356,11 +1405,11 @@ def _parser():
     a('--matching', default='strict', choices=MATCHING, help='how equal strings must be (%(default)s)')
     a('--metrics_list', default='f1', help='only f1, as items are compared whole')
     a('--against', help='another prediction file for the same test rows: is the difference more than chance?')
-    a('--draws', type=int, default=DRAWS, help='of the bootstrap that gives the intervals; 0 = no intervals (%(default)s)')
+    a('--draws', type=_at_least(0), help=f'of the bootstrap that gives the intervals; 0 = no intervals ({DRAWS}; --against 10000)')
     a('--report', metavar='FILE.html', help='also write a page with scores, plots, errors and every prediction')
     a('--errors', action='store_true', help='also count the kinds of errors, with an example each')
     a('--why', action='store_true', help='look for the causes of a bad score instead')
-    a('--limit', type=int, help='read only the first N rows')
+    a('--limit', type=_at_least(1), help='read only the first N rows')
     a('--output', help='where the scores go (default: output_msg/FILE beside the input)')
     old_flags(p, [Flag('--language', 'the rows say what was asked'),
                   Flag('--NAN', f"'{NAN}' is what IEPile's answers say"),
@@ -1378,19 +1427,20 @@ def main(argv):
     if o.why: return print(why(path, o.task, o.limit))
     score = partial(evaluate, task=o.task, rules=o.rules, match_mode=o.match_mode, limit=o.limit, matching=o.matching)
     result = score(path, sort_by=o.sort_by)
-    spread = result.intervals(o.draws) if o.draws > 0 and o.rules == 'default' else None
+    draws = {} if o.draws is None else {'draws': o.draws}
+    spread = result.intervals(**draws) if o.draws != 0 and o.rules == 'default' else None
     target = Path(o.output) if o.output else Path(path).parent/'output_msg'/Path(path).name
     save_result(result, target, spread)
-    print(*[result, *([interval_note(spread)] if spread else []), *_more(o, result, score), result.rules, target], sep='\n')
+    print(*[result, *([interval_note(spread)] if spread else []), *_more(o, result, score, draws), result.rules, target], sep='\n')
 
-def _more(o, result, score):
+def _more(o, result, score, draws):
     "What else was asked for."
     if o.rules == 'default': yield macro_note(result)
     if o.report:
         from iepile_nb.report import report
-        yield f'{report(result, o.report)}: open it in a browser'
+        yield f'{report(result, o.report, **draws)}: open it in a browser'
     if o.errors: yield str(result.errors())
-    if o.against: yield str(compare_results(result, score(o.against)))
+    if o.against: yield str(compare_results(result, score(o.against), **draws))
 
 # %% ../nbs/08_evaluate.ipynb #f033ca39
 if __name__ == '__main__' and not in_notebook(): raise SystemExit(main())

@@ -320,15 +320,18 @@ def load_zero_shot(
         yield f.name, get_task(z['task']), schema, list(records)
 
 # %% ../nbs/10_report.ipynb #rp1a0004
-def score_rows(result: Result) -> tuple[list[str], list[list[str]]]: # names of the columns; rows
+def score_rows(
+    result: Result,
+    draws: int = DRAWS, # of the bootstrap; 0 = no intervals
+) -> tuple[list[str], list[list[str]]]: # names of the columns; rows
     "The scores of a result as cells; the total with its intervals."
-    spread, short = result.intervals(), {'precision': 'P', 'recall': 'R', 'f1': 'F1'}
+    spread, short = result.intervals(draws) if draws else {}, {'precision': 'P', 'recall': 'R', 'f1': 'F1'}
     keys = list(result['total'])
     head = ['', *(' '.join(short.get(w, w) for w in k.split('_')) for k in keys)]
     show = lambda v: f'{v:.2f}' if isinstance(v, float) else str(v)
     rows = [[name, *(show(d.get(k, '')) for k in keys)] for name, d in result.items()]
     between = ['95% interval', *('{:.1f} to {:.1f}'.format(*spread[k]) if k in spread else '' for k in keys)]
-    return head, [rows[0], between, *rows[1:]]
+    return head, [rows[0], *([between] if spread else []), *rows[1:]]
 
 # %% ../nbs/10_report.ipynb #rp1a0006
 BLUE = '#3f7fd4'
@@ -420,6 +423,7 @@ def browser_data(result: Result, errors: Errors) -> dict:
         rows.append([list(tasks).index(r.task.name), sources[result.scores[i].source], r.line, r.text,
                      [flat(r.task, g) for g in t.gold], [flat(r.task, f) for f in t.found], wrong, unread])
     names = dict(labels=list(labels), parts=list(parts), sources=list(sources), tasks=list(tasks), kinds=KINDS)
+    names['folded'] = result.matching == 'normalised'
     return {**names, 'events': [len(t.metrics) > 1 for t in tasks.values()], 'rows': rows}
 
 # %% ../nbs/10_report.ipynb #rp1a0015
@@ -440,11 +444,15 @@ def browser_html(data: dict) -> str:
             f'<script type="application/json" id="data">{script_json(data)}</script><script>{asset("report.js")}</script>')
 
 # %% ../nbs/10_report.ipynb #rp1a0017
-def report_sections(result: Result, title: str = 'Predictions') -> list[tuple[str, str]]: # (heading, HTML)
+def report_sections(
+    result: Result,
+    title: str = 'Predictions', # of the browser
+    draws: int = DRAWS,
+) -> list[tuple[str, str]]:     # (heading, HTML)
     "All parts of a report on a result, the browser last."
     errors, said = result.errors(), (*result.notes, macro_note(result))
     notes = ''.join(f'<p class="note">{escape(n)}</p>' for n in said) + f'<p class="soft">{escape(result.rules)}</p>'
-    return [('Scores', html_table(*score_rows(result), words=1) + notes),
+    return [('Scores', html_table(*score_rows(result, draws), words=1) + notes),
             ('F1 by label', label_bars(result)), ('F1 by length of text', length_bars(result)),
             ('Errors', errors_html(errors)), ('Confusion of labels', confusion_html(errors)),
             (title, browser_html(browser_data(result, errors)))]
@@ -454,11 +462,12 @@ def report(
     path: str | Path,  # the HTML file; written whole or not at all
     title: str = '',   # default: the name of the scored file
     more: Iterable[tuple[str, str]] = (), # further (heading, HTML) after the scores
+    draws: int = DRAWS, # of the bootstrap that gives the intervals; 0 = no intervals
 ) -> Path:
     "Write one page about a prediction file that needs nothing else."
     if not result.scores[0].language:
         raise UserError('a report shows scores by the default rules; leave out --rules original')
-    sections, paper = report_sections(result), compare(result)
+    sections, paper = report_sections(result, draws=draws), compare(result)
     if paper: more = [*more, ('Beside published scores', comparison_html(paper))]
     title = title or f'Report: {Path(str(result.texts.given.path)).name}'
     page = html_report(title, [sections[0], *more, *sections[1:]])
@@ -471,7 +480,8 @@ def text_html(t: Scored) -> str:
     r = t.rows[0]
     e = {'text': r.text, 'labels': unique(q.label for x in t.rows for q in x.questions),
          'gold': {'items': t.gold, 'unread': []}, 'predicted': _side(t)}
-    verdict = _verdict(r.task, e['predicted'], e['gold'])
+    c = sum(t.counts.values(), Counts())
+    verdict = f'{c.right:g} right, {c.found - c.right:g} wrong, {c.gold - c.right:g} missed'
     sides = _side_html('gold', r.task, e, '') + _side_html('predicted', r.task, e, verdict)
     grid = 'display:grid;gap:1rem;grid-template-columns:repeat(auto-fit,minmax(18rem,1fr))'
     return f'<p><small>line {r.line}</small></p><div class="sides" style="{grid}">{sides}</div>'

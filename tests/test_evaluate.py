@@ -151,6 +151,24 @@ def test_gold_answer_as_label():
     assert evaluate([{**r, 'output': '{}'} for r in rows])['total']['recall'] == 0
 
 
+@pytest.mark.parametrize('task, gold', [
+    ('NER', {'a': ['X'], 'b': [], 'odd': ['Y']}), ('RE', {'r': [{'subject': 'X', 'object': 'Y'}], 'odd': [{'subject': 'X', 'object': 'Z'}]}),
+    ('EE', {'e': [{'trigger': '裁员', 'arguments': {'who': 'Z', 'odd': 'Y'}}], 'odd': [{'trigger': 'Y', 'arguments': {}}]}),
+    ('EEA', {'e': [{'who': 'Z', 'odd': 'Y'}], 'odd': [{'who': 'Z'}]}), ('EET', {'e': ['裁员'], 'odd': ['Y']}),
+    ('KG', {'p': {'X': {'x': 'Y', 'odd': 'Z'}}, 'odd': {'X': {'x': 'Y'}}})])
+def test_a_gold_answer_counts_as_far_as_it_was_asked(task, gold):
+    "A label or role in the gold answer of a training row that its instruction does not ask is not missed."
+    record = {'text': 'X Y Z 裁员', TASKS[task].key: [event(who='Z')] if task == 'EEA' else []}
+    row = answered(task, [record], split_num=-1)[0]
+    asked = {k: v for k, v in gold.items() if k != 'odd'}
+    answer = json.loads(encode(asked).replace(', "odd": "Y"', '').replace(', "odd": "Z"', ''))
+    result = evaluate([{**row, 'label': encode(gold), 'output': encode(answer)}])
+    assert all(v == 100 for k, v in result['total'].items() if k.endswith(('precision', 'recall', 'f1'))), result
+    assert not result.errors()
+    missed = evaluate([{**row, 'label': encode(gold), 'output': '{}'}]).errors()
+    assert missed and not any('odd' in e.gold for e in missed)
+
+
 def test_E18_E23_errors_are_told():
     record = {'text': 'X', 'relation': [{'head': 'X', 'relation': 'r', 'tail': 'Y'}]}
     answers = ['{"r": [{"subject": "X", "object": ["Y"]}]}', '{"s": [', 'nothing']
@@ -410,7 +428,30 @@ def test_no_answer_ever_raises(task, data):
 def kinds(task, annotations, answer, **kw):
     rows = answered(task, [{'text': '公司 X 裁员 at Y by Z', TASKS[task].key: annotations}], split_num=-1)
     answer = answer if isinstance(answer, str) else encode(answer)
-    return [e.kind for e in evaluate([{**r, 'output': answer} for r in rows]).errors(**kw)]
+    rows = [{**r, 'output': answer} for r in rows]
+    said = [e.kind for e in evaluate(rows, **kw).errors()]
+    assert said == [e.kind for e in evaluate(rows).errors(**kw)]
+    return said
+
+
+def test_errors_are_told_as_the_score_was_made():
+    "No score of 100 has errors, whatever the matching; and a repeat is none where repeats are dropped."
+    ner = [{'entity': '公司 X', 'entity_type': 'a'}]
+    assert kinds('NER', ner, {'a': ['公司x']}, matching='normalised') == []
+    assert kinds('NER', ner, {'a': ['公司x', 'AT', 'Mars']}, matching='normalised') == ['invented', 'not in the text']
+    assert kinds('NER', ner, {'a': ['公司 X', '公司 X']}) == ['repeated'] and kinds('NER', ner * 2, {'a': ['公司 X'] * 2}) == ['repeated']
+    assert kinds('NER', ner, {'a': ['公司 X', '公司 X']}, match_mode='set') == []
+    assert kinds('NER', ner, {'a': ['公司']}, matching='partial') == ['wrong boundary']
+    assert kinds('EE', [event()], {'e': [{'trigger': '裁员', 'arguments': {}}] * 2}) == ['repeated']
+
+
+def test_errors_of_places():
+    record = {'text': 'X and X', 'entity': [{'entity': 'X', 'entity_type': 'a', 'offset': [6, 7]}]}
+    said = lambda *answer, label='a': [(e.kind, e.found) for e in evaluate(
+        [{**answered('NER', [record])[0], 'label': record['entity'], 'output': encode({label: answer})}], matching='offset').errors()]
+    assert said('X') == [('wrong boundary', ('a', 'X'))] and said('X', 'X', 'X') == [('repeated', ('a', 'X'))] * 2
+    assert said('X', 'X', 'Q') == [('repeated', ('a', 'X')), ('not in the text', ('a', 'Q'))] and said() == [('missed', None)]
+    assert said('X', 'X', label='b') == [('wrong label', ('b', 'X'))] * 2
 
 
 def test_every_kind_of_error():
@@ -420,7 +461,7 @@ def test_every_kind_of_error():
     assert kinds('NER', ner, {'b': ['公司 X']}) == ['wrong label']
     assert kinds('NER', ner, {'a': ['公司 X'], 'b': ['公司 X']}) == ['wrong label']
     assert kinds('NER', ner, {'a': ['公司']}) == ['wrong boundary']
-    assert kinds('NER', ner, {'a': ['公司 X', '公司 X', '公司', 'Y']}) == ['invented'] * 3
+    assert kinds('NER', ner, {'a': ['公司 X', '公司 X', '公司', 'Y']}) == ['repeated', 'invented', 'invented']
     assert kinds('NER', ner, {'a': ['公司 X', 'Mars']}) == ['not in the text']
     assert kinds('NER', ner, {'a': []}) == ['missed'] and kinds('NER', ner, 'none') == ['invalid answer']
     assert kinds('NER', [{'entity': 'Ｘ', 'entity_type': 'a'}], {'a': ['x']}, matching='normalised') == []
@@ -563,7 +604,10 @@ def test_command(tmp_path, capsys, caplog):
     assert list(json.loads((tmp_path/'o.json').read_text(encoding='utf-8'))) == ['total']
     assert main([str(path), '--limit', '1', '--output', str(tmp_path/'o.json')]) == 0
     assert json.loads((tmp_path/'o.json').read_text(encoding='utf-8'))['total']['n'] == 1
-    assert main([str(path), '--against', str(path), '--draws', '0']) == 0 and '+0.00 to +0.00' in capsys.readouterr().out
+    assert main([str(path), '--against', str(path), '--draws', '0', '--report', str(tmp_path/'r.html')]) == 0
+    out = capsys.readouterr().out
+    assert '| +0.00 ' in out and ' to +0.00' not in out and '95% interval<' not in (tmp_path/'r.html').read_text(encoding='utf-8')
+    assert main([str(path), '--against', str(path), '--draws', '50']) == 0 and '+0.00 to +0.00 | 1.0000 |' in capsys.readouterr().out
     assert main([str(path), '--why']) == 0 and 'lines that cannot be scored: 1 of 3' in capsys.readouterr().out
 
 
@@ -572,6 +616,39 @@ def test_the_example_of_the_help_runs(tmp_path, monkeypatch, capsys):
     write_jsonl('results/out.json', answered('NER', [{'text': 'X', 'entity': []}]))
     example = _parser().epilog.removeprefix('example: iepile_eval ').split()
     assert main(example) == 0 and (tmp_path/'results/output_msg/out.json').exists()
+
+
+def test_draws_reach_every_interval(tmp_path, monkeypatch):
+    import iepile_nb.evaluate as e
+    asked, real = [], e.resampled
+    monkeypatch.setattr(e, 'resampled', lambda x, draws, rng: asked.append(draws) or real(x, draws, rng))
+    write_jsonl(tmp_path/'p.json', answered('NER', [{'text': 'X', 'entity': [{'entity': 'X', 'entity_type': 'a'}]}]))
+    line = [str(tmp_path/'p.json'), '--report', str(tmp_path/'r.html'), '--against', str(tmp_path/'p.json')]
+    assert main(line) == 0 and asked == [1000, 1000, 10_000]
+    assert main([*line, '--draws', '77']) == 0 and asked[3:] == [77] * 3
+    assert main([*line, '--draws', '0']) == 0 and len(asked) == 6
+
+
+def test_errors_and_report_agree_with_the_score(tmp_path, capsys):
+    gold = [{'entity': 'Ines Okafor', 'entity_type': 'a'}]
+    write_jsonl(tmp_path/'p.json', answered('NER', [{'text': 'Ines Okafor', 'entity': gold}], answers=['{"a": ["ines okafor", "INES OKAFOR"]}']))
+    page = tmp_path/'r.html'
+    line = [str(tmp_path/'p.json'), '--errors', '--report', str(page), '--matching', 'normalised', '--match_mode']
+    assert main([*line, 'set']) == 0 and 'No errors.' in capsys.readouterr().out and 'no errors' in page.read_text(encoding='utf-8')
+    assert main([*line, 'normal']) == 0 and '| repeated | 1 |' in capsys.readouterr().out and '>repeated</button>' in page.read_text(encoding='utf-8')
+
+
+def test_bad_arguments_and_odd_fields(tmp_path, capsys):
+    rows = answered('NER', [{'text': t, 'entity': [{'entity': t, 'entity_type': 'a'}]} for t in 'XY'])
+    write_jsonl(tmp_path/'p.json', rows + [{**rows[0], 'task': ['NER']}, {**rows[1], 'task': {'a': 1}}])
+    for flags in (['--limit', '-1'], ['--limit', '0'], ['--limit', 'x'], ['--draws', '-1']):
+        with pytest.raises(SystemExit) as e: main([str(tmp_path/'p.json'), *flags])
+        assert e.value.code == 2 and 'argument --' in capsys.readouterr().err
+    for rules, n in (('default', 'n'), ('original', '总样本数')):
+        result = evaluate(tmp_path/'p.json', rules=rules)
+        assert result['total'][n] == 2 and result.notes[0].startswith('2 lines were skipped') and "no task '['NER']'" in result.notes[0]
+    odd = [{**r, 'source': ['s'], 'id': {'i': r['label']}} for r in rows]
+    assert evaluate(odd, rules='original')['total']['总样本数'] == 2
 
 
 def test_bad_files_get_one_line(tmp_path, capsys):

@@ -84,7 +84,8 @@ function card(item, odd) {
   return c
 }
 
-const same = item => JSON.stringify([item[0], mentions(item).sort()]) // the order of roles says nothing
+const fold = s => D.folded ? s.normalize('NFKC').toLowerCase().replace(/\s+/g, '') : s
+const same = item => JSON.stringify([item[0], mentions(item).map(([part, s]) => [part, fold(s)]).sort()]) // the order of roles says nothing
 
 function side(title, odd, row, items, others) {
   const said = new Set(others.map(same))
