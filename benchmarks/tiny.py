@@ -1,6 +1,6 @@
 """How good the embedded model is: on domains it was trained on, on two it never saw, and after LoRA on those.
 
-    python benchmarks/tiny.py           # about an hour on 2 cores
+    python benchmarks/tiny.py           # about half an hour on 2 cores
     python benchmarks/tiny.py --quick
 
 Every text is fresh (other seeds than training), decoding is greedy and free, everything is asked as `iepile_convert
