@@ -2,7 +2,7 @@
 
 Both sides start from compiled bytecode, as an installed package does. `TASK_ratio` is for 20,000 records, start-up included;
 `TASK_ratio_100k` for five times as many. `workers2_ratio` is the time on the clock of one process over that of two, for EE.
-`slope` is fitted to the logarithms of records and seconds, less the seconds that a single record takes.
+`slope` is fitted to the logarithms of records and seconds; `slope_net` to the same, less the seconds that a single record takes.
 
     python benchmarks/convert.py --original path/to/IEPile
 """
@@ -79,8 +79,9 @@ def main():
         start = statistics.median(run(sizes[0], '--limit', '1')[0] for _ in range(5))
         used = {s: run(s) for s in sizes}
         rows.append(('peak_mb', max(mb for _, mb in used.values()), 'MB'))
-        fit = statistics.linear_regression(*[list(map(math.log, x)) for x in (used, [t - start for t, _ in used.values()])])
-        rows.append(('slope', fit.slope, 'log-log'))
+        for name, less in (('slope', 0), ('slope_net', start)):
+            fit = statistics.linear_regression(*[list(map(math.log, x)) for x in (used, [t - less for t, _ in used.values()])])
+            rows.append((name, fit.slope, 'log-log'))
     write('convert', rows)
 
 

@@ -16,7 +16,6 @@ from hashlib import blake2b, sha256
 from itertools import chain, cycle, groupby
 from operator import attrgetter, itemgetter
 from pathlib import Path
-from subprocess import PIPE, Popen
 from typing import Callable, Iterable, Iterator, NamedTuple
 
 import orjson
@@ -340,6 +339,7 @@ def _hear(worker):
 
 def share(job: Conversion, path: str, part: tuple | None) -> Iterator[Piece]:
     "Convert in several processes, which all write to one file: every block of lines has its place."
+    from subprocess import PIPE, Popen
     n, end, command = job.o.workers, 0, [sys.executable, '-c', 'from iepile_nb.convert import work; work()']
     env = {**os.environ, 'PYTHONPATH': os.pathsep.join(filter(None, sys.path))}
     workers = [Popen(command, stdin=PIPE, stdout=PIPE, env=env) for _ in range(n)]

@@ -210,16 +210,21 @@ class Draws:
             res += _SIXTEEN(self.state)
         return res[:n]
 
+    def number(self) -> int:
+        "The first of the next sixteen; the others are not used."
+        self.state = state = blake2b(self.state).digest()
+        return _FIRST(state)[0]
+
     def random(self) -> float:
         "A number from 0 (included) to 1 (excluded)."
-        return self.numbers(1)[0] / 2**32
+        return self.number() / 2**32
 
     def sample(self, items: list, k: int) -> list:
         "`k` different ones of the items, in random order."
         keys = self.numbers(len(items))
         return [items[i] for i in sorted(range(len(items)), key=keys.__getitem__)[:k]]
 
-_SIXTEEN = struct.Struct('<16I').unpack
+_SIXTEEN, _FIRST = struct.Struct('<16I').unpack, struct.Struct('<I').unpack_from
 
 # %% ../nbs/00_core.ipynb #3bb4abef
 def in_notebook() -> bool:

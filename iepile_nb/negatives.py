@@ -415,9 +415,8 @@ ORDERS = 1, 1, 2, 6, 24, 120, 720 # how many orders there are of 0 to 6 things
 @patch
 def an_order(self: Sampler, n: int) -> Callable:
     "Puts a sequence of `n` things in a random order."
-    one, other = self.rng.numbers(2)
-    if n <= 6: return nth_order(n, one % ORDERS[n])
-    one, other = nth_order(n, one % 720), nth_order(n, other % 720)
+    if n <= 6: return nth_order(n, self.rng.number() % ORDERS[n])
+    one, other = [nth_order(n, x % 720) for x in self.rng.numbers(2)]
     return lambda items: one(other(items))
 
 # %% ../nbs/03_negatives.ipynb #2b9f64d7

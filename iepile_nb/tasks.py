@@ -309,16 +309,17 @@ class NER(Task):
     text_field, label_field = fields # where an annotation has them
 
     def gold(self, record, schema=None):
-        res = {}
-        for o in record.get('entity') or (): res.setdefault(o['entity_type'], []).append((o.get('entity') or '',))
-        return distinct(res)
+        res, items = {}, record.get('entity') or ()
+        for o in items: res.setdefault(o['entity_type'], []).append((o.get('entity') or '',))
+        return res if len(res) == len(items) else distinct(res)
 
     def value(self, q, found, text):
         found = [t for t, in found]
         return sorted(found, key=partial(position, text)) if len(found) > 1 else found
 
     def encoded(self, q, found, text):
-        return f'[{encode_basestring(found[0][0])}]' if len(found) == 1 else super().encoded(q, found, text)
+        if len(found) == 1: return f'[{encode_basestring(found[0][0])}]'
+        return f"[{', '.join(map(encode_basestring, self.value(q, found, text)))}]"
 
     def parse(self, answer, problem=lambda msg: None):
         for label, value in answer.items():
