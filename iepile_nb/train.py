@@ -822,6 +822,18 @@ def _running(trainer):
         log.warning('stopped at step %d; the same command goes on from there', trainer.state.global_step)
         raise KeyboardInterrupt
 
+# %% ../nbs/09_train.ipynb #e4b8c2d0
+def _learn(trainer, resume):
+    "Train; or take the last checkpoint, if it is that of the last step: the Trainer would do one step more."
+    from transformers import TrainerState
+    state = TrainerState.load_from_json(str(Path(resume)/'trainer_state.json')) if resume else None
+    if not state or state.global_step < state.max_steps or trainer.is_fsdp_enabled:
+        return trainer.train(resume_from_checkpoint=resume)
+    state.is_world_process_zero, state.is_local_process_zero = trainer.is_world_process_zero(), trainer.is_local_process_zero()
+    best, trainer.state = trainer.args.load_best_model_at_end and state.best_model_checkpoint, state
+    trainer._load_from_checkpoint(best or resume)
+
+
 # %% ../nbs/09_train.ipynb #180d4375
 def train(
     **given, # the options of `iepile_train`, and those of `transformers.TrainingArguments`
@@ -848,7 +860,7 @@ def _run(o, args, card, rows, held, given, resume, start):
     facts = {'manifest': manifest(rows), 'license': o.license}
     trainer = _trainer_for(o, args, rows, held, given, card['data'])
     facts['prompt'] = next(iter(trainer.beside.values()))['template']
-    with _running(trainer): trainer.train(resume_from_checkpoint=resume)
+    with _running(trainer): _learn(trainer, resume)
     _save_result(trainer)
     def describe(finished): return _describe(trainer, card, finished, **facts, seconds=round(time.monotonic() - start, 1))
     record = describe(not held)

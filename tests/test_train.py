@@ -136,7 +136,26 @@ def test_refusals(run, train_file, tmp_path):
     for kw, says in ((dict(deepspeed='ds.json'), 'FSDP2'), (dict(push_to_hub=True), '--hub_model_id'), (dict(preset='gpt'), 'there are tiny'), (dict(finetuning_type='freeze'), 'use lora'), (dict(finetuning_type='full', bits=4), '--bits 16'),
                      (dict(template='nope'), 'there are auto'), (dict(lora_target_modules='W_pack'), 'it has down_proj')):
         with pytest.raises(UserError, match=says): run(**kw)
+    for kw in (dict(resume_from_checkpoint='x'), dict(label_smoothing_factor=.1), dict(train_sampling_strategy='group_by_length'), dict(dataloader_drop_last=True)):
+        with pytest.raises(UserError, match=f'--{[*kw][0]} is not'): run(**kw)
+    with pytest.raises(UserError, match='--early_stopping has no rows to compare by'): run(early_stopping=2, val_set_size=0)
+    settings(label_smoothing_factor=0., dataloader_drop_last=False, train_sampling_strategy='random', resume_from_checkpoint=None)
     with pytest.raises(TypeError, match="no option 'lora_rank'"): run(lora_rank=4)
+
+def test_the_order_follows_data_seed(run, monkeypatch):
+    seeds = []
+    monkeypatch.setattr(T, 'BatchOrder', lambda lengths, batch, seed, alike: seeds.append(seed) or BatchOrder(lengths, batch, seed, alike))
+    run(), run(data_seed=7, overwrite=True)
+    assert seeds == [42, 7]
+    for kw in (dict(data_seed=8), dict(data_seed=7, adam_beta2=.9), dict(data_seed=7, lr_scheduler_kwargs={'a': 1})):
+        with pytest.raises(UserError, match=f'--{[*kw][-1]} was'): run(**kw)
+
+def test_no_gpu_if_none_is_wanted(run, monkeypatch):
+    import iepile_nb.model as M
+    real, asked = M.load_base, []
+    monkeypatch.setattr(M, 'load_base', lambda *a, cpu, **k: asked.append(cpu) or real(*a, cpu=cpu, **k))
+    run(use_cpu=True), run(overwrite=True)
+    assert asked == [True, False]
 
 def test_an_option_is_never_run(run, tmp_path):
     with pytest.raises(UserError, match='no layer'):
@@ -245,6 +264,46 @@ def test_a_new_adapter_on_top(run, llama_dir, tmp_path):
     load_model(llama_dir, f'{tmp_path}/one,{run.out}')
 
 
+def test_adapters_underneath_are_remembered(run, llama_dir, tmp_path):
+    from iepile_nb.model import choose_template, read_contract
+    one, two, three, four = (str(tmp_path/n) for n in ('one', 'two', 'three', 'four'))
+    run(output_dir=one, lora_r=2)
+    run(output_dir=two, lora_r=2)
+    run(output_dir=three, checkpoint_dir=f'{one},{two}', template=None)
+    run(output_dir=four, checkpoint_dir=one, resume_lora_training=False, template=None)
+    assert [read_contract(f).get('under') and read_contract(f)['under'][0]['adapter'] for f in (one, three, four)] == [[], one, one]
+    base = load_model(llama_dir)
+    for f in (three, four):
+        with pytest.raises(UserError, match=f'--checkpoint_dir {one},{f}'): choose_template(*base, adapter=f)
+        assert choose_template(*base, adapter=f'{one},{f}')
+        with pytest.raises(UserError, match=f'--checkpoint_dir {one},{f}'): run(checkpoint_dir=f, template=None)
+    run(checkpoint_dir=f'{one},{three}', template=None)
+    assert [u['adapter'] for u in read_contract(run.out)['under']] == [one]
+
+def test_options_that_an_adapter_fixes_are_refused(run, tmp_path):
+    run(output_dir=str(tmp_path/'one'), lora_r=2, lora_target_modules='q_proj')
+    def go(**kw): return run(checkpoint_dir=str(tmp_path/'one'), **kw)
+    for kw in (dict(lora_target_modules='v_proj'), dict(additional_target='lm_head'), dict(use_dora=True), dict(use_rslora=True)):
+        with pytest.raises(UserError, match=f'--{[*kw][0]} .*, but the adapter .*one has .*--resume_lora_training False'): go(**kw)
+    go(lora_target_modules="['q_proj']", use_dora=False, lora_r=2)
+
+def test_layers_trained_whole_in_half_precision(run, train_file, tmp_path, monkeypatch):
+    "All that is trained is float32, also where the base is not; with an evaluation by F1 in between, and going on."
+    import iepile_nb.model as M
+    monkeypatch.setattr(M, 'fast_dtypes', lambda: [torch.bfloat16, torch.float32])
+    M.pick_dtype.cache_clear()
+    write_jsonl(tmp_path/'ner.json', NER_ROWS)
+    seen, real = [], T.make_trainer
+    monkeypatch.setattr(T, 'make_trainer', lambda model, *a, **k: seen.append(model) or real(model, *a, **k))
+    kw = dict(additional_target='embed_tokens,lm_head', bf16=True, train_file=tmp_path/'ner.json', valid_file=tmp_path/'ner.json', eval_f1=2)
+    first = run(**kw)
+    second = run(**kw, checkpoint_dir=str(run.out), output_dir=str(tmp_path/'two'), template=None)
+    M.pick_dtype.cache_clear()
+    for model in seen:
+        assert {p.dtype for p in model.parameters() if p.requires_grad} == {torch.float32}
+        assert {p.dtype for p in model.parameters() if not p.requires_grad} == {torch.bfloat16}
+    assert len(seen) == 2 and all('eval_f1' in r['log'][-1] and r['log'][-1]['eval_f1'] >= 0 for r in (first, second))
+
 # Going on where it was
 
 LONG = dict(max_steps=12, logging_steps=1, save_strategy='steps', save_steps=4, learning_rate=3e-3, lora_dropout=.2, lr_scheduler_type='cosine')
@@ -280,6 +339,57 @@ def test_a_finished_run_is_left_alone(run, monkeypatch):
     assert run(**LONG) == first and (run.out/'adapter_model.safetensors').stat().st_mtime_ns == trained
     run(**LONG, overwrite_output_dir=True)
     assert (run.out/'adapter_model.safetensors').stat().st_mtime_ns > trained
+
+def test_a_failed_push_is_made_good(run, monkeypatch):
+    import iepile_nb.model as M
+    def push(folder, name, private):
+        pushed.append(name)
+        if len(pushed) == 1: raise UserError('the hub did not take it')
+    pushed = []
+    monkeypatch.setattr(M, 'push', push)
+    kw = dict(push_to_hub=True, hub_model_id='me/mine')
+    with pytest.raises(UserError, match='the hub did not'): run(**kw)
+    trained = (run.out/'adapter_model.safetensors').stat().st_mtime_ns
+    run(**kw)
+    run()
+    assert pushed == ['me/mine'] * 2 and (run.out/'adapter_model.safetensors').stat().st_mtime_ns == trained
+
+def test_an_interrupted_evaluation_is_made_good(run, train_file, monkeypatch):
+    real = T.Watched.evaluation_loop
+    def stop(*a, **k): raise KeyboardInterrupt
+    monkeypatch.setattr(T.Watched, 'evaluation_loop', stop)
+    with pytest.raises(KeyboardInterrupt): run(valid_file=train_file)
+    assert (run.out/'adapter_model.safetensors').exists() and not json.loads((run.out/'iepile_train.json').read_text())['finished']
+    weights = (run.out/'adapter_model.safetensors').read_bytes()
+    monkeypatch.setattr(T.Watched, 'evaluation_loop', real)
+    r = run(valid_file=train_file)
+    assert 'eval_loss' in r['log'][-1] and json.loads((run.out/'iepile_train.json').read_text())['finished']
+    assert (run.out/'adapter_model.safetensors').read_bytes() == weights and max(losses(r)) == 2
+
+def test_patience_outlives_an_interruption(run, tmp_path, monkeypatch):
+    "The first evaluation is the best, so patience 2 ends the run after the third, wherever it was interrupted."
+    write_jsonl(tmp_path/'ner.json', NER_ROWS * 4)
+    scores = {2: 90., 4: 50., 6: 40., 8: 30., 10: 20.}
+    at = []
+    monkeypatch.setattr(T, 'score_answers', lambda *a, **k: scores[at[-1]])
+    real, loop = T.Watched.log, T.Watched.evaluation_loop
+    def evaluation_loop(self, *a, **k):
+        at.append(max(self.state.global_step, 2))
+        return loop(self, *a, **k)
+    monkeypatch.setattr(T.Watched, 'evaluation_loop', evaluation_loop)
+    kw = dict(train_file=tmp_path/'ner.json', valid_file=tmp_path/'ner.json', eval_f1=4, early_stopping=2, eval_strategy='steps', eval_steps=2,
+              save_strategy='steps', save_steps=2, max_steps=20, logging_steps=1)
+    for how in ('killed', 'asked to end'):
+        def log(self, logs, *args):
+            if self.state.global_step == 5 and how == 'killed': raise KeyboardInterrupt
+            if self.state.global_step == 4 and how == 'asked to end' and 'loss' in logs: os.kill(os.getpid(), signal.SIGINT)
+            real(self, logs, *args)
+        monkeypatch.setattr(T.Watched, 'log', log)
+        with pytest.raises(KeyboardInterrupt): run(**kw, output_dir=str(tmp_path/how))
+        monkeypatch.setattr(T.Watched, 'log', real)
+        assert T.last_checkpoint(tmp_path/how)[-1] == ('4' if how == 'killed' else '5')
+        r = run(**kw, output_dir=str(tmp_path/how))
+        assert max(losses(r)) == 6 and (tmp_path/how/'adapter_model.safetensors').exists(), (how, losses(r))
 
 def test_starting_afresh(run, monkeypatch):
     interrupted(run, monkeypatch, at=10)
