@@ -507,7 +507,7 @@ def plan(
     size = Counter(a.start for a in asked if a.prompt)
     key = lambda i: (asked[i].start if size[asked[i].start] >= batch_size else '', len(asked[i].prompt))
     order = sorted((i for i, a in enumerate(asked) if a.prompt), key=key)
-    portions = [order[i:i + batch_size] for i in range(0, len(order), batch_size)]
+    portions = [order[i:i + 4 * batch_size] for i in range(0, len(order), 4 * batch_size)]
     return sorted(portions, key=lambda b: -max(len(asked[i].prompt) for i in b))
 
 # %% ../nbs/07_infer.ipynb #aff2e82c

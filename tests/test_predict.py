@@ -142,8 +142,8 @@ def test_each_row_is_shown_when_it_is_done(monkeypatch):
     model, tokenizer = load_model('tiny')
     shown, add = [], Decoder.answers
     monkeypatch.setattr(Decoder, 'answers', lambda self, asked: (add(self, asked), shown.append(len(seen)))[0])
-    assert len(list(predict(some_rows(6), model, tokenizer, max_new_tokens=4, batch_size=4))) == 6
-    assert shown == [5, 6] # one more than are done, as the next is under way
+    assert len(list(predict(some_rows(6), model, tokenizer, max_new_tokens=4, batch_size=1))) == 6
+    assert shown == [3, 6] # the two longest rows come first; one more than are done, as the next is under way
 
 
 def test_a_line_that_was_being_written(tmp_path, monkeypatch):
