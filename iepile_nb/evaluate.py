@@ -873,16 +873,15 @@ def resampled(
     x: 'np.ndarray',   # shape (texts, columns)
     draws: int,
     rng: 'np.random.Generator',
-    block: int = 200,  # draws at a time
+    block: int = 20,   # draws at a time; so few stay in the cache
 ) -> 'np.ndarray':     # shape (draws, columns)
     "Sums over texts drawn with replacement, as many as there are."
     import numpy as np
-    kinds, place, often = np.unique(x, axis=0, return_inverse=True, return_counts=True)
-    n, few, place = len(x), len(kinds) * 4 < len(x), place.ravel().astype(np.int32)
+    kinds, often = np.unique(x, axis=0, return_counts=True)
+    n, few = len(x), len(kinds) * 4 < len(x)
     def draw(k):
         if few: return rng.multinomial(n, often / n, k) @ kinds
-        picked = rng.integers(0, n, (k, n), np.int32)
-        return np.stack([np.bincount(place[p], minlength=len(kinds)) for p in picked]) @ kinds
+        return np.stack([np.bincount(p, minlength=n) for p in rng.integers(0, n, (k, n), np.int32)]) @ x
     return np.concatenate([draw(min(block, draws - i)) for i in range(0, draws, block)])
 
 # %% ../nbs/08_evaluate.ipynb #ev2a0004

@@ -347,6 +347,7 @@ def test_the_two_ways_to_draw_agree():
     many = np.concatenate([x] * 8)
     for a in (x, many):
         sums = resampled(a, 4000, np.random.default_rng(0))
+        assert np.array_equal(sums, resampled(a, 4000, np.random.default_rng(0), block=500))
         assert sums.shape == (4000, 3)
         assert np.allclose(sums.mean(0), a.sum(0), rtol=.01) and np.allclose(sums.std(0), a.std(0) * len(a) ** .5, rtol=.06)
 
