@@ -20,7 +20,7 @@ from iepile_nb.infer import *
 from iepile_nb.infer import main
 from iepile_nb.model import add_lora, load_model, make_contract
 from iepile_nb.prompt import TEMPLATES, get_template
-from iepile_nb.tasks import TASKS
+from iepile_nb.tasks import TASKS, Schema
 
 
 def write_json(path, obj): path.write_text(json.dumps(obj), encoding='utf-8')
@@ -359,3 +359,16 @@ def test_parity_is_reported(tmp_path, capsys):
     assert main(['--input_file', str(tmp_path/'in.json'), '--parity', '3']) == 0
     out = capsys.readouterr().out
     assert 'batch_size 1: 0.0% of 3 answers differ' in out and 'free: ' in out and os.listdir(tmp_path) == ['in.json']
+
+
+def test_orders_ask_the_embedded_model_again():
+    from iepile_nb.evaluate import orders
+    record = {'text': 'Ines Okafor flew from Oslo to Porto.', 'entity': [{'entity': 'Ines Okafor', 'entity_type': 'person'},
+                                                                        {'entity': 'Oslo', 'entity_type': 'city'}]}
+    rows = list(convert([record], Schema(['person', 'city', 'river', 'company']), 'NER', 'en', 'test', 2))
+    tiny = load_model('tiny')
+    found = orders(rows, lambda rows: list(predict(rows, *tiny, max_new_tokens=60)), 3)
+    assert [r['total']['n'] for r in found] == [1, 1, 1] and not any(r['total']['errors'] for r in found)
+    asked = [[q.label for x in r.texts[0].rows for q in x.questions] for r in found]
+    assert len({tuple(a) for a in asked}) > 1 and {frozenset(a) for a in asked} == {frozenset(asked[0])}
+    assert max(found.f1()) > 0 and '| mean' in str(found)
