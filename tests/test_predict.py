@@ -156,7 +156,7 @@ def test_a_line_that_was_being_written(tmp_path, monkeypatch):
 
 
 def test_confidence_in_the_file(tmp_path):
-    write_jsonl(tmp_path/'in.json', some_rows(6))
+    write_jsonl(tmp_path/'in.json', some_rows(24))
     assert main(command(tmp_path, '--confidence')) == 0
     n = 0
     for _, r in read_jsonl(tmp_path/'out.json'):
