@@ -647,7 +647,7 @@ KINDS = '', 'subject', 'object', 'trigger' # as what of its label a string is in
 def find_marks(row: dict) -> list[tuple[int, int, list[str]]]: # (where a name ends in the instruction, place in `KINDS`, its mentions)
     "What the text of a row has for each label and role that is asked."
     task, questions, _ = read_instruction(row['instruction'], get_task(row['task']))
-    if task.name in ('SPO', 'KG'): return [] # rare, and they ask for labels by parts
+    if not task.by_label: return [] # SPO and KG: rare, and they ask for labels by parts
     end, found = row['instruction'].index('"schema": '), {}
     for q in questions:
         kinds = [KINDS.index(n) for n in task.names if n] or [0]
