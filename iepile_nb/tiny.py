@@ -10,13 +10,14 @@ __all__ = ['ASSETS', 'LANGUAGES', 'ONSETS', 'VOWELS', 'CODAS', 'BUILTIN', 'MARK'
            'reserved_names', 'label_words', 'mixed_name', 'made_up', 'other_names', 'renamed_record', 'renamed_schema',
            'Ask', 'with_made_up', 'make_row', 'training_rows', 'words', 'openings', 'train_tokenizer', 'new_model',
            'Row', 'encode_row', 'lower_layers', 'losses_of', 'answer_loss', 'find_marks', 'token_marks', 'Probe',
-           'copy_batch', 'set_copying', 'grow', 'row_batches', 'backward', 'compiled_body', 'answers', 'sample_rows',
-           'score', 'optimizers', 'Run', 'note', 'update', 'steps', 'train', 'plot_losses', 'plot_scores', 'main',
-           'joined_logs', 'ship']
+           'copy_batch', 'set_copying', 'grow', 'row_batches', 'added_up', 'backward', 'compiled_body', 'answers',
+           'sample_rows', 'score', 'score_together', 'optimizers', 'Run', 'note', 'update', 'steps', 'train',
+           'plot_losses', 'plot_scores', 'main', 'joined_logs', 'ship']
 
 # %% ../nbs/13_tiny.ipynb #d2d6bf1f
-import argparse, json, math, random, re, time
+import argparse, json, math, os, random, re, time
 from collections import Counter
+from datetime import timedelta
 from functools import lru_cache
 from importlib.resources import files
 from itertools import count, islice
@@ -26,6 +27,7 @@ from zlib import crc32
 
 from .core import *
 from .tasks import *
+from .train import spawn
 
 # %% ../nbs/13_tiny.ipynb #f44d0f9a
 ASSETS = files('iepile_nb')/'assets'/'tiny'
@@ -768,39 +770,51 @@ def grow(model: LlamaForCausalLM, layers: int) -> LlamaForCausalLM:
 def row_batches(
     tokenizer,
     start: int = 0,     # place in the stream of rows
-    size: int = 64,     # rows in a batch
+    size: int = 64,     # rows in a batch of all processes
     seed: int = 42,
-) -> Iterator[tuple[list, int]]: # batches of encoded rows; the place in the stream after them
+    rank: int = 0,      # this process
+    world: int = 1,     # number of processes
+) -> Iterator[tuple[list, int]]: # this process's part of each batch; the place in the stream after them
     "Batches without end, of rows of about equal length."
+    n, size = 32 * size // world, size // world
     while True:
-        rows = [encode_row(r, tokenizer, marks=True) for r in islice(training_rows(seed, start=start, short=.3), 32 * size)]
-        rows.sort(key=lambda r: len(r.ids))
-        start += len(rows)
-        batches = [rows[i:i+size] for i in range(0, len(rows), size)]
+        rows = islice(training_rows(seed, start=start + rank * n, short=.3), n)
+        rows = sorted((encode_row(r, tokenizer, marks=True) for r in rows), key=lambda r: len(r.ids))
+        start += n * world
+        batches = [rows[i:i+size] for i in range(0, n, size)]
         record_rng(seed, str(start)).shuffle(batches)
         for b in batches: yield b, start
 
+
 # %% ../nbs/13_tiny.ipynb #80a0973c
-from concurrent.futures import ThreadPoolExecutor
+from torch import distributed
+
+def added_up(x: torch.Tensor) -> torch.Tensor: # changed in place
+    "The sum over all processes."
+    if distributed.is_initialized(): distributed.all_reduce(x)
+    return x
 
 def backward(
     model,
-    batch: list[Row],
-    pool: ThreadPoolExecutor,
-    parts: int = 4,
+    batch: list[Row],        # this process's part
+    size: int = 8,           # rows at a time
     body=None,               # see `lower_layers`
     probe=None,
     weight: float = .3,      # of the probe's loss
 ) -> float:                  # mean loss on the answers
-    "Loss and gradients of a batch, whose parts are worked through side by side."
-    params, n = [*model.parameters(), *(probe.parameters() if probe else ())], sum(r.answer for r in batch)
-    def work(part):
+    "Loss and gradients of a batch, added up over all processes."
+    params = [*model.parameters(), *(probe.parameters() if probe else ())]
+    for p in params: p.grad = torch.zeros_like(p)
+    total = torch.tensor([0., sum(r.answer for r in batch)])
+    for part in (batch[i:i+size] for i in range(0, len(batch), size)):
         loss, side = losses_of(model, part, body, probe)
-        return loss.item() / n, torch.autograd.grad((loss + weight * side) / n, params, materialize_grads=True)
-    size = -(-len(batch) // parts)
-    done = list(pool.map(work, [batch[i:i+size] for i in range(0, len(batch), size)]))
-    for p, *grads in zip(params, *(g for _, g in done)): p.grad = sum(grads)
-    return sum(loss for loss, _ in done)
+        (loss + weight * side).backward()
+        total[0] += loss.detach()
+    grads = torch.cat([total, *(p.grad.flatten() for p in params)])
+    loss, n, *grads = added_up(grads).split([1, 1, *(p.numel() for p in params)])
+    for p, g in zip(params, grads): p.grad = g.view_as(p) / n
+    return (loss / n).item()
+
 
 # %% ../nbs/13_tiny.ipynb #38bf9ba5
 def compiled_body(model):
@@ -859,13 +873,22 @@ def score(model, tokenizer, samples: dict[str, list[dict]]) -> dict[str, dict]:
     model.train()
     return res
 
+def score_together(run, samples: dict[str, list[dict]]) -> dict[str, dict]:
+    "`score`, with the samples shared out among the processes."
+    mine = score(run.model, run.tokenizer, dict([*samples.items()][run.rank::run.world]))
+    if not distributed.is_initialized(): return mine
+    distributed.all_gather_object(every := [{}] * run.world, mine)
+    return {name: s[name] for name in samples for s in every if name in s}
+
+
 # %% ../nbs/13_tiny.ipynb #e57b6155
 def optimizers(model, rate: float, probe=None) -> list[torch.optim.Optimizer]:
-    "Muon for the matrices of the layers, in two halves that are worked out side by side; AdamW for the rest."
+    "Muon for the matrices of the layers, AdamW for the rest."
     inner = [p for n, p in model.named_parameters() if p.ndim == 2 and 'embed' not in n]
     rest = [p for n, p in model.named_parameters() if p.ndim != 2 or 'embed' in n]
-    muon = [torch.optim.Muon(half, rate, weight_decay=.01, adjust_lr_fn='match_rms_adamw') for half in (inner[::2], inner[1::2])]
-    return [*muon, torch.optim.AdamW([*rest, *(probe.parameters() if probe else ())], rate, betas=(.9, .98), weight_decay=.01)]
+    return [torch.optim.Muon(inner, rate, weight_decay=.01, adjust_lr_fn='match_rms_adamw'),
+            torch.optim.AdamW([*rest, *(probe.parameters() if probe else ())], rate, betas=(.9, .98), weight_decay=.01)]
+
 
 # %% ../nbs/13_tiny.ipynb #ab8df2c3
 STATE = 'spent', 'step', 'place', 'copying', 'tokens'
@@ -878,10 +901,12 @@ class Run:
         self.spent, self.step, self.place, self.copying, self.tokens = 0., 0, 0, True, 0
         self.probe, self.body = Probe(model.config.hidden_size), compiled_body(model) if compiled else None
         self.opts = optimizers(model, rate, self.probe)
-        self.rng, self.pool = random.Random(seed), ThreadPoolExecutor(2)
+        self.rng = random.Random(seed)
+        self.rank, self.world = (distributed.get_rank(), distributed.get_world_size()) if distributed.is_initialized() else (0, 1)
 
     def save(self):
-        "Write the checkpoint: `model/`, and the rest in `state.pt`."
+        "Write the checkpoint: `model/`, and the rest in `state.pt`. All processes have the same; the first one writes."
+        if self.rank: return
         for part in (self.model, self.tokenizer): part.save_pretrained(self.folder/'model')
         state = {'optimizers': [o.state_dict() for o in self.opts], 'probe': self.probe.state_dict(), **{k: getattr(self, k) for k in STATE}}
         with atomic_write(self.folder/'state.pt') as f: torch.save(state, f)
@@ -898,6 +923,7 @@ class Run:
 # %% ../nbs/13_tiny.ipynb #324be5d7
 def note(run: Run, **facts):
     "Add a line to the run's log."
+    if run.rank: return
     facts = {'step': run.step, 'minutes': round(run.spent / 60, 2), 'tokens': run.tokens, **facts}
     with open(run.folder/'log.jsonl', 'a') as f: f.write(json.dumps(facts) + '\n')
     log.info('%s', facts)
@@ -907,26 +933,27 @@ def update(run: Run, batch: list[Row]) -> float: # the loss
     "One step: rate by a cosine of the time spent, gradient clipped at 1; the probe counts less and less."
     share = min(1., run.spent / run.seconds)
     rate = run.rate * min(1., (run.step + 1) / 100) * (.03 + .97 * (1 + math.cos(math.pi * share)) / 2)
-    loss = backward(run.model, batch, run.pool, body=run.body, probe=run.probe, weight=.3 * (1.1 - share))
+    loss = backward(run.model, batch, body=run.body, probe=run.probe, weight=.3 * (1.1 - share))
     torch.nn.utils.clip_grad_norm_(run.model.parameters(), 1.)
-    for o in run.opts: o.param_groups[0]['lr'] = rate
-    list(run.pool.map(lambda o: o.step(), run.opts))
-    run.step, run.tokens = run.step + 1, run.tokens + sum(len(r.ids) for r in batch)
+    for o in run.opts:
+        o.param_groups[0]['lr'] = rate
+        o.step()
+    run.step, run.tokens = run.step + 1, run.tokens + run.world * sum(len(r.ids) for r in batch)
     return loss
 
 # %% ../nbs/13_tiny.ipynb #333b5c02
 def steps(run: Run) -> Iterator[tuple[float, bool]]: # loss of a step; was it copying?
     "Train until the time is spent."
-    batches, recent = row_batches(run.tokenizer, run.place, seed=run.seed), []
+    batches, recent = row_batches(run.tokenizer, run.place, seed=run.seed, rank=run.rank, world=run.world), []
     while run.spent < run.seconds:
         start = time.monotonic()
         copying = run.copying or run.rng.random() < 1 / 15
-        batch, place = (copy_batch(run.rng, run.tokenizer), run.place) if copying else next(batches)
+        batch, place = (copy_batch(run.rng, run.tokenizer)[run.rank::run.world], run.place) if copying else next(batches)
         loss, run.place = update(run, batch), place
         if run.copying:
             recent = [*recent[-19:], loss]
             run.copying = len(recent) < 20 or sum(recent) / 20 >= .2
-        run.spent += time.monotonic() - start
+        run.spent += added_up(torch.tensor(time.monotonic() - start)).item() / run.world
         yield loss, copying
 
 # %% ../nbs/13_tiny.ipynb #5d936e4c
@@ -949,7 +976,7 @@ def train(
             run.save()
         if samples and (end or run.spent - scored > score_every):
             scored = run.spent
-            note(run, scores=score(run.model, run.tokenizer, samples))
+            note(run, scores=score_together(run, samples))
 
 # %% ../nbs/13_tiny.ipynb #35ce15fc
 def plot_losses(losses: list[float], places: list[float] | None = None, xlabel: str = 'step', ax=None):
@@ -975,7 +1002,7 @@ def plot_scores(run_log: list[dict], ax=None):
 # %% ../nbs/13_tiny.ipynb #316cdffe
 def _parser():
     p = argparse.ArgumentParser(prog='python -m iepile_nb.tiny', description=main.__doc__,
-                                epilog='example: python -m iepile_nb.tiny --out outputs/tiny --minutes 120 --compile')
+                                epilog='example: python -m iepile_nb.tiny --out outputs/tiny --minutes 120 --compile --nproc 2')
     p.add_argument('--out', required=True, help='folder for checkpoint (model/, state.pt) and log.jsonl')
     p.add_argument('--minutes', type=float, default=120, help='time to train; the rate falls until then')
     p.add_argument('--resume', action='store_true', help='go on from the checkpoint in --out')
@@ -983,6 +1010,7 @@ def _parser():
     p.add_argument('--layers', type=int, default=6, help='of the model; one to go on from grows to them (%(default)s)')
     p.add_argument('--seed', type=int, default=42)
     p.add_argument('--compile', action='store_true', help='a third faster; needs a C++ compiler')
+    p.add_argument('--nproc', type=int, default=1, help='processes that train together, one for each core')
     p.add_argument('--limit', type=int, default=30, help='rows of each task and language scored on the way')
     return p
 
@@ -993,6 +1021,8 @@ def main(argv):
     out, there = Path(a.out), Path(a.out, 'state.pt').exists()
     if there and not a.resume: raise located(out, msg='has a checkpoint; go on with --resume, or name another folder')
     if a.resume and not there: raise located(out, msg='has no checkpoint to go on from; leave out --resume')
+    if a.nproc > 1 and 'WORLD_SIZE' not in os.environ: raise SystemExit(spawn(a.nproc, argv, 'iepile_nb.tiny'))
+    if a.nproc > 1: distributed.init_process_group('gloo', timeout=timedelta(hours=1))
     torch.set_num_threads(1) # see `backward`
     torch.manual_seed(a.seed)
     run = _resumed(out, a) if a.resume else _started(out, a)

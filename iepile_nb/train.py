@@ -156,7 +156,7 @@ def _run_arguments(a):
     a('--eval_strategy', '--evaluation_strategy', default='no', help='no, steps or epoch (%(default)s)')
     a('--logging_steps', type=float, default=2, help='(%(default)s)')
     a('--early_stopping', type=int, help='end after N evaluations without gain and keep the best; by F1 with --eval_f1')
-    a('--nproc', '--processes', type=int, help='number of processes, one for each GPU')
+    a('--nproc', type=int, help='number of processes, one for each GPU')
     a('--push_to_hub', **_switch(), help='put the result on the hub, as --hub_model_id')
     a('--hub_model_id', help='owner/name')
     a('--hub_private_repo', **_switch(True), help='visible to its owner only (%(default)s)')
@@ -876,11 +876,10 @@ def _push(o, args):
     if o.push_to_hub and args.should_save: push(o.output_dir, o.hub_model_id, o.hub_private_repo)
 
 # %% ../nbs/09_train.ipynb #0a3dfa80
-def spawn(n: int, argv: list[str]) -> int: # the exit code
-    "Run `iepile_train` in several processes of this machine, by way of torchrun."
-    argv = [a.replace('--nproc', '--processes', 1) for a in argv] # torchrun would take it for its own
-    torchrun = ['-m', 'torch.distributed.run', '--standalone', '--nproc_per_node', str(n)]
-    cmd = [sys.executable, *torchrun, '-m', 'iepile_nb.train', *argv]
+def spawn(n: int, argv: list[str], module: str = 'iepile_nb.train') -> int: # the exit code
+    "Run a command in several processes of this machine, by way of torchrun."
+    torchrun = ['-m', 'torch.distributed.run', '--standalone', '--nproc_per_node', str(n), '-m', '--'] # what follows is not for torchrun
+    cmd = [sys.executable, *torchrun, module, *argv]
     with subprocess.Popen(cmd) as p:
         while True:
             try: return p.wait()

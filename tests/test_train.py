@@ -633,7 +633,7 @@ def test_torchrun(llama_dir, train_file, tmp_path):
     line = '-m torch.distributed.run --nproc_per_node 2 --master_port 29517 -m iepile_nb.train'.split()
     process(model_name_or_path=llama_dir, train_file=train_file, output_dir=tmp_path/'out', template='alpaca', max_steps=3, cwd=tmp_path, start=line)
     assert (tmp_path/'out/adapter_model.safetensors').exists()
-    err = process('--processes 3', model_name_or_path=llama_dir, train_file=train_file, output_dir=tmp_path/'x', cwd=tmp_path, start=line, ok=1)
+    err = process('--nproc 3', model_name_or_path=llama_dir, train_file=train_file, output_dir=tmp_path/'x', cwd=tmp_path, start=line, ok=1)
     assert '3 processes were asked for, but this run has 2' in err
 
 @pytest.mark.long
