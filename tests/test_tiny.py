@@ -3,7 +3,7 @@ import json, os, subprocess, sys
 from collections import Counter
 from itertools import islice
 
-import pytest
+import pytest, torch
 
 from iepile_nb.core import text_id
 from iepile_nb.tasks import TASKS, get_task, output, read_instruction
@@ -201,7 +201,6 @@ def test_instructions_begin_with_one_token(tokenizer):
     for opening in openings(): assert len(tokenizer(opening, add_special_tokens=False)['input_ids']) == 1
 
 def test_model_loads_as_any_other():
-    import torch
     from transformers import AutoModelForCausalLM
     model = AutoModelForCausalLM.from_pretrained(str(MODEL))
     assert type(model).__name__ == 'LlamaForCausalLM' and model.dtype == torch.bfloat16
@@ -258,23 +257,52 @@ def test_the_set_copying_copies(tokenizer):
 
 def some_rows(tokenizer, n=6): return [encode_row(r, tokenizer, marks=True) for r in islice(training_rows(8), n)]
 
+def gradients(model, probe): return torch.cat([p.grad.flatten() for p in (*model.parameters(), *probe.parameters())])
+
 def test_parts_of_a_batch_give_the_gradients_of_the_whole(tokenizer):
-    import torch
-    from concurrent.futures import ThreadPoolExecutor
     torch.manual_seed(0)
     model, probe, batch = new_model(tokenizer, layers=2), Probe(192), some_rows(tokenizer)
-    params = [*model.parameters(), *probe.parameters()]
-    loss = backward(model, batch, ThreadPoolExecutor(2), probe=probe, weight=.5)
-    grads = [p.grad.clone() for p in params]
-    for p in params: p.grad = None
+    loss = backward(model, batch, size=4, probe=probe, weight=.5)
+    grads = gradients(model, probe)
+    model.zero_grad(), probe.zero_grad()
     answers, side = losses_of(model, batch, probe=probe)
     n = sum(r.answer for r in batch)
     ((answers + .5 * side) / n).backward()
     assert abs(loss - answers.item() / n) < 1e-4
-    assert all(torch.allclose(g, p.grad, atol=1e-4) for g, p in zip(grads, params))
+    assert torch.allclose(grads, gradients(model, probe), atol=1e-4)
+
+TOGETHER = """
+import sys, torch
+from datetime import timedelta
+from itertools import islice
+from torch import distributed
+from transformers import AutoTokenizer
+from iepile_nb.tiny import *
+folder, rank, world = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+if world > 1: distributed.init_process_group('gloo', f'file://{folder}/meet', rank=rank, world_size=world)
+torch.manual_seed(0)
+tokenizer = AutoTokenizer.from_pretrained(str(ASSETS/'model'))
+model, probe = new_model(tokenizer, layers=2), Probe(192)
+rows = [encode_row(r, tokenizer, marks=True) for r in islice(training_rows(8), 6)]
+loss = backward(model, rows[rank::world], probe=probe)
+torch.save([loss, torch.cat([p.grad.flatten() for p in (*model.parameters(), *probe.parameters())])], f'{folder}/{world}.{rank}')
+"""
+
+def test_two_processes_give_the_gradients_of_one(tmp_path):
+    start = lambda rank, world: subprocess.Popen([sys.executable, '-c', TOGETHER, str(tmp_path), str(rank), str(world)])
+    assert [p.wait() for p in [start(0, 1), start(0, 2), start(1, 2)]] == [0, 0, 0]
+    (loss, grads), *others = (torch.load(tmp_path/name, weights_only=True) for name in ('1.0', '2.0', '2.1'))
+    for other_loss, other in others: assert abs(loss - other_loss) < 1e-4 and torch.allclose(grads, other, atol=1e-4)
+
+def test_processes_take_different_rows_and_batches_of_like_length(tokenizer):
+    one, two = (list(islice(row_batches(tokenizer, 0, 8, rank=rank, world=2), 33)) for rank in (0, 1))
+    assert [place for _, place in one] == [place for _, place in two] and one[32][1] == 512
+    lengths = [[sum(len(r.ids) for r in batch) for batch, _ in part[:32]] for part in (one, two)]
+    assert sum(abs(a - b) for a, b in zip(*lengths)) < .2 * sum(lengths[0])
+    rows = {str(r.ids) for part in (one, two) for batch, _ in part for r in batch}
+    assert len(rows) > .99 * 2 * 33 * 4
 
 def test_the_short_way_through_the_last_layer_gives_the_same_loss(tokenizer):
-    import torch
     from torch.nn import functional as F
     torch.manual_seed(0)
     model, (row, *_) = new_model(tokenizer, layers=2), some_rows(tokenizer)
@@ -295,7 +323,6 @@ def test_marks_name_what_the_answer_names(tokenizer):
                 assert marked == json.dumps(mentions[0], ensure_ascii=False)[1:-1]
 
 def test_a_grown_model_gives_the_same_answers(tokenizer):
-    import torch
     torch.manual_seed(0)
     model, batch = new_model(tokenizer, layers=2), some_rows(tokenizer)
     big = grow(model, 4)
