@@ -1390,6 +1390,7 @@ def _at_least(low):
         return int(s)
     return number
 
+# %% ../nbs/08_evaluate.ipynb #65b69bb6
 def _parser():
     "The arguments of `iepile_eval`."
     p = argparse.ArgumentParser(prog='iepile_eval', description='Score a prediction file: precision, recall, F1.',

@@ -729,6 +729,7 @@ def merged(
         check_contract(agreed, model, tokenizer, contract_template(agreed), adapter=checkpoint_dir)
     return load_adapters(model, adapter_folders(checkpoint_dir)).merge_and_unload(), tokenizer
 
+# %% ../nbs/06_model.ipynb #7203a1b6
 def save_merged(model, tokenizer, folder: str | Path, agreed: dict | None = None):
     "Save a merged model; the folder appears when it is complete. The prompt's contract goes with it."
     folder = Path(folder)

@@ -457,6 +457,7 @@ def report_sections(
             ('Errors', errors_html(errors)), ('Confusion of labels', confusion_html(errors)),
             (title, browser_html(browser_data(result, errors)))]
 
+# %% ../nbs/10_report.ipynb #rp1a001b
 def report(
     result: Result,    # under the default rules
     path: str | Path,  # the HTML file; written whole or not at all

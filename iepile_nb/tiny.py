@@ -1014,6 +1014,7 @@ def _parser():
     p.add_argument('--limit', type=int, default=30, help='rows of each task and language scored on the way')
     return p
 
+# %% ../nbs/13_tiny.ipynb #316cdfbe
 @command
 def main(argv):
     "Train the embedded model from nothing."
