@@ -50,7 +50,7 @@ def _described(label, value):
     if isinstance(value, list): return '', dict.fromkeys(value, '')
     about = value.get('description', value.get(label, ''))
     if examples := value.get('examples', value.get('example')):
-        about = f"{about} ({', '.join(examples)})".strip()
+        about = f"{about} ({examples if isinstance(examples, str) else ', '.join(examples)})".strip()
     parts = value.get('arguments', value.get('attributes'))
     if parts is None: parts = {} if about else value
     return about, dict.fromkeys(parts, '') if isinstance(parts, list) else parts
@@ -345,7 +345,8 @@ IMPORTERS['doccano'] = read_doccano
 # %% ../nbs/02_data.ipynb #86cec3d9
 def _ls_text(data):
     "The text of a task: its `text`, else the longest string."
-    text = data['text'] if 'text' in data else max((v for v in data.values() if isinstance(v, str)), key=len, default=None)
+    strings = [v for v in data.values() if isinstance(v, str)]
+    text = data['text'] if 'text' in data else max(strings, key=len, default=None)
     if not isinstance(text, str): raise UserError('no text in it')
     return text
 
@@ -366,11 +367,12 @@ def _ls_result(text, result, left):
         v, relation = r.get('value') or {}, r.get('type') == 'relation'
         names = r.get('labels') if relation else v.get('labels', v.get('hypertextlabels'))
         names = [names] if isinstance(names, str) else names or []
-        if not names: left['relations without a name' if relation else f"marks without a label ({r.get('type', 'no type')})"] += 1
+        lost = 'relations without a name' if relation else f"marks without a label ({r.get('type', 'no type')})"
+        if not names: left[lost] += 1
         ends = (r['from_id'], r['to_id'])[::-1 if r.get('direction') == 'left' else 1] if relation else ()
         for k, name in enumerate(names):
             if relation: links.append((*ends, name))
-            else: spans[(r['id'], n, k) if r.get('id', n) in spans else r.get('id', n)] = name, [_ls_place(text, v)]
+            else: spans[(n, k) if r.get('id', n) in spans else r.get('id', n)] = name, [_ls_place(text, v)]
     return from_spans(text, spans, links)
 
 # %% ../nbs/02_data.ipynb #ebb46c42
@@ -441,7 +443,8 @@ def _brat_lines(ann, text, left):
     for n, raw in enumerate(ann.read_bytes().split(b'\n'), 1):
         try: _brat_line(line := _decode(raw).strip('\r'), text, marks, links, events, left)
         except UserError as e: raise located(ann.name, n, str(e)) from None
-        except (ValueError, IndexError): raise located(ann.name, n, f"not of the form that brat writes, with tabs: '{line.strip()}'") from None
+        except (ValueError, IndexError):
+            raise located(ann.name, n, f"not of the form that brat writes, with tabs: '{line.strip()}'") from None
     return marks, links, events
 
 def _brat_event(i, events, marks, text):
@@ -476,7 +479,8 @@ def read_brat(path, task, bad=fail):
     for ann in sorted(path.rglob('*.ann')):
         if not ann.with_suffix('.txt').is_file(): bad(located(ann, msg='no .txt file beside it'))
     yield from build_each(path, ((f.relative_to(folder), f) for f in files), lambda f: _brat(f, left), bad)
-    if alone := sum(not f.with_suffix('.ann').is_file() for f in files): log.warning('%s: %d texts have no .ann file beside them', path, alone)
+    if alone := sum(not f.with_suffix('.ann').is_file() for f in files):
+        log.warning('%s: %d texts have no .ann file beside them', path, alone)
     say_left_out(path, left)
 
 IMPORTERS['brat'] = read_brat
@@ -560,8 +564,8 @@ def _are_numbered(block):
 
 def _unplaced(tokens):
     "Characters without the number of their place in a word, as in 我0 们1."
-    placed = all(re.fullmatch(r'.\d+', t) for t in tokens) and tokens[0][1:] == '0' and any(_is_cjk(t[0]) for t in tokens)
-    return [t[0] for t in tokens] if placed else tokens
+    placed = tokens[0][1:] == '0' and all(re.fullmatch(r'.\d+', t) for t in tokens)
+    return [t[0] for t in tokens] if placed and any(_is_cjk(t[0]) for t in tokens) else tokens
 
 # %% ../nbs/02_data.ipynb #fd587d10
 def _columns(lines, numbered=False):
@@ -612,7 +616,8 @@ def _hf_load(name, split):
     import datasets
     path, stream = Path(name), dict(split=split or 'train', streaming=True)
     if path.is_file(): return datasets.load_dataset(HF_FILES.get(path.suffix, path.suffix), data_files=name, **stream)
-    if not any((path/f).is_file() for f in ('dataset_dict.json', 'state.json')): return datasets.load_dataset(name, **stream)
+    saved = any((path/f).is_file() for f in ('dataset_dict.json', 'state.json'))
+    if not saved: return datasets.load_dataset(name, **stream)
     d = datasets.load_from_disk(name)
     return d if hasattr(d, 'features') else d[split or 'train']
 
@@ -1234,15 +1239,20 @@ def _write_kept(o, report, records, suffix):
     write_jsonl(tgt, records)
     print(f'{tgt}: {report.kept} of {report.n} records')
     if report.dropped: print(f'{_side_file(report, tgt)}: {len(report.dropped)} records, with the reason')
+    _list(report, [p for p in report.problems if p.fix == 'nothing'])
     print(report.summary())
 
+def _list(report, problems):
+    for p in problems: print(f"{report.path}:{p.line}: {p.kind}: {p.key + ': ' if p.key else ''}{p.problem}")
+
+# %% ../nbs/02_data.ipynb #1f5c69c9
 def _check(o, task, schema):
     path = o.src_path[0]
     report = Report(path)
     records = mended(path, task, report, schema, o.split == 'train', o.form)
     if o.fix: return _write_kept(o, report, records, '.fixed.json')
     deque(records, maxlen=0)
-    for p in report.problems: print(f"{path}:{p.line}: {p.kind}: {p.key + ': ' if p.key else ''}{p.problem}")
+    _list(report, report.problems)
     print(report.summary())
     if report.problems:
         raise UserError(f'{path}: {len(report.problems)} problems; --fix mends or drops what it can')

@@ -62,6 +62,7 @@ def test_described_labels_convert_read_back_and_score(task, tmp_path, capsys):
 def test_described_forms_are_those_of_oneke(tmp_path):
     say = lambda task: json.loads(next(convert(RECORDS[task], read_schema(save(tmp_path/'s.json', DESCRIBED[task]), task), task, 'en'))['instruction'])['schema']
     assert say('NER') == {'city': 'Towns. (Odda)', 'person': 'People by name.'}
+    assert read_schema(save(tmp_path/'s.json', {'city': {'examples': 'Odda'}}), 'NER').about == {'city': '(Odda)'}
     assert say('EE')['sale'] == {'sale': 'Something is sold.', 'trigger': True, 'arguments': {'buyer': 'Who pays.', 'price': ''}}
     assert say('KG') == [{'entity_type': 'person', 'attributes': {'born in': 'A place.', 'works as': ''}}]
 
@@ -401,6 +402,7 @@ def test_check_command(tmp_path, capsys):
     assert 'd.json:2: unreadable: broken JSON' in out and "d.json:4: unreadable: no key 'entity'" in out and 'd.json:3: duplicate' in out and 'd.json:5: conflict' in out
     assert 'd.json: 6 problems; --fix mends or drops' in err and list(tmp_path.iterdir()) == [tmp_path/'d.json']
     assert main(['check', *args, '--fix']) == 0
+    assert 'd.json:5: conflict' in (out := capsys.readouterr().out) and 'd.json:3: duplicate' not in out # what is left to a person
     assert [r['text'] for r in rows(tmp_path/'d.fixed.json')] == [INES['text']] * 2
     dropped = rows(tmp_path/'d.fixed.dropped.jsonl')
     assert [d['line'] for d in dropped] == [2, 3, 4, 6, 7] and dropped[0]['raw'] == '{"text": ' and dropped[1]['raw'] == INES and dropped[4]['raw'] == '{"text": "\\xff"}'
