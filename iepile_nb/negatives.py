@@ -498,25 +498,33 @@ def pairs(self:Sampler, every: list, own: list) -> list:
     return self._in_order(every, set(picked))
 
 # %% ../nbs/03_negatives.ipynb #ade41663
-@command
-def main(argv):
-    "Build a hard-negative dictionary."
+def _parser():
+    "The arguments of `iepile_negatives`."
     p = argparse.ArgumentParser(prog='iepile_negatives', description='Build a dictionary of hard negatives.',
         epilog='example: iepile_negatives --schema_path data/RE/schema.json --task RE --tgt_path outputs/hard_RE.json')
     a = p.add_argument
-    a('--schema_path', required=True, help='schema file, see 02_data')
+    a('--schema_path', required=True, help='schema file, see 02_data; auto = the labels that --src_path uses')
     a('--task', default='NER', type=str.upper, choices=list(TASKS), help='default %(default)s')
     a('--method', default='ngram', choices=METHODS, help='what to go by: ngram = the names, encoder = their meaning, '
       'records = --src_path, mistakes = --predictions, all = names and whatever else is given (%(default)s)')
     a('--src_path', help='annotated records')
+    a('--from', dest='form', default='records', choices=list(IMPORTERS), help='their format (%(default)s)')
     a('--predictions', help='a prediction file, of texts that were annotated')
     a('--encoder', help=f'a sentence-transformers model, name or folder (method encoder: {ENCODER})')
     a('--tgt_path', required=True, help='where to write the dictionary')
     a('--limit', type=int, help='read only the first N records')
-    o = p.parse_args(argv)
-    records = progress(read_records(o.src_path, o.task, limit=o.limit), 'records') if o.src_path else None
-    labels = names(o.task, read_schema(o.schema_path, o.task))
-    found = HardNegatives.build(labels, records, o.predictions, o.method, o.encoder)
+    return p
+
+# %% ../nbs/03_negatives.ipynb #b6f1a9d2
+@command
+def main(argv):
+    "Build a hard-negative dictionary."
+    o = _parser().parse_args(argv)
+    if o.schema_path == 'auto' and not o.src_path:
+        raise UserError('--schema_path auto takes the labels from the records; give --src_path')
+    read = lambda: progress(read_records(o.src_path, o.task, limit=o.limit, form=o.form), 'records')
+    schema = infer_schema(read(), o.task) if o.schema_path == 'auto' else read_schema(o.schema_path, o.task)
+    found = HardNegatives.build(names(o.task, schema), read() if o.src_path else None, o.predictions, o.method, o.encoder)
     found.save(o.tgt_path)
     print(f'{o.tgt_path}: {len(found)} labels, {sum(map(len, found.values()))} hard negatives')
 

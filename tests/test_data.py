@@ -62,6 +62,7 @@ def test_described_labels_convert_read_back_and_score(task, tmp_path, capsys):
 def test_described_forms_are_those_of_oneke(tmp_path):
     say = lambda task: json.loads(next(convert(RECORDS[task], read_schema(save(tmp_path/'s.json', DESCRIBED[task]), task), task, 'en'))['instruction'])['schema']
     assert say('NER') == {'city': 'Towns. (Odda)', 'person': 'People by name.'}
+    assert read_schema(save(tmp_path/'s.json', {'city': {'examples': 'Odda'}}), 'NER').about == {'city': '(Odda)'}
     assert say('EE')['sale'] == {'sale': 'Something is sold.', 'trigger': True, 'arguments': {'buyer': 'Who pays.', 'price': ''}}
     assert say('KG') == [{'entity_type': 'person', 'attributes': {'born in': 'A place.', 'works as': ''}}]
 
@@ -209,7 +210,13 @@ def test_datasets(tmp_path, monkeypatch):
     assert read(d, 'hf') == read(d.to_iterable_dataset(), 'hf') == ([INES], [])
     DatasetDict(test=d).save_to_disk(tmp_path/'d')
     assert read(f"{tmp_path/'d'}:test", 'hf') == ([INES], [])
-    assert 'does not say what they mean' in read(Dataset.from_dict(rows), 'hf')[1][0]
+    assert 'holds the number 1, and the dataset does not say what it means' in read(Dataset.from_dict(rows), 'hf')[1][0]
+    assert 'holds the number -1' in read(Dataset.from_dict(rows | {'ner_tags': [[1, 2, 0, 3, -1]]}).cast(d.features), 'hf')[1][0] # not the last name
+    (tmp_path/'files').mkdir()
+    d.to_parquet(tmp_path/'files/train.parquet')
+    save(tmp_path/'d.jsonl', {'tokens': ['Ines', 'Okafor', 'left', 'Odda', '.'], 'ner_tags': 'B-PER I-PER O B-LOC O'.split()})
+    for path in (tmp_path/'files', tmp_path/'files/train.parquet', tmp_path/'d.jsonl'): assert read(path, 'hf') == ([INES], [])
+    with pytest.raises(UserError, match='d: cannot be read as a dataset .*wanted: split dev'): read(f"{tmp_path/'d'}:dev", 'hf')
     with pytest.raises(UserError, match="no columns 'tokens'"): read(Dataset.from_dict({'a': [1]}), 'hf')
     def gone(*a, **k): raise ConnectionError('no route\nto host')
     monkeypatch.setattr(datasets, 'load_dataset', gone)
@@ -222,48 +229,136 @@ def test_datasets(tmp_path, monkeypatch):
     with pytest.raises(UserError, match='its next rows'): read('zjunlp/iepile', 'iepile')
 
 
+def test_columns_with_numbers_comments_and_blanks(tmp_path):
+    "CoNLL-U's numbers and ranges, a comment that looks like columns, and tokens that are blanks are what they are."
+    read_lines = lambda *lines: read(save(tmp_path/'f', *lines), 'conll')
+    numbered = [f'{i}\t{w}\t_\t{t}' for i, (w, t) in enumerate(zip('Ines Okafor left Odda .'.split(), 'B-PER I-PER O B-LOC O'.split()), 1)]
+    assert read_lines('#\thttp://a.b/c [2009]', '# text = Ines Okafor', '1-2\tXY\t_\t_', *numbered, '', '1\tHi\t_\tO') == ([INES, {'text': 'Hi', 'entity': []}], [])
+    assert read_lines('1 CD B-NUM', 'apple NN O', '', 'Hi UH O')[0][0]['text'] == '1 apple' # a number may be a token
+    assert read_lines('Ines B-PER', '#', '#x B_Y', '# O')[1] and read_lines('# O', '#Odda B-LOC')[0][0]['text'] == '# #Odda'
+    assert read_lines('10\u00a0000 B-N', 'km O')[0][0] == {'text': '10\u00a0000 km', 'entity': [{'entity': '10\u00a0000', 'entity_type': 'N'}]}
+    for sep in ' \t': assert read_lines(f'中{sep}B-A', f' {sep}O', f'国{sep}B-A', f'\u3000{sep}O', f'好{sep}O')[0][0]['text'] == '中 国\u3000好'
+    assert read_lines('科0 O', '张0 B-PER', '三1 I-PER')[0] == [{'text': '科张三', 'entity': [{'entity': '张三', 'entity_type': 'PER'}]}]
+
+
+def test_marks_of_a_repeated_name(tmp_path):
+    line = {'text': 'Bo saw Bo', 'entities': [dict(id=i, label='P', start_offset=a, end_offset=a + 2) for i, a in enumerate([0, 7])], 'relations': [dict(from_id=a, to_id=1 - a, type='r') for a in (0, 1)]}
+    (got,), bad = read(save(tmp_path/'f', line), 'doccano')
+    assert len(got['entity']) == len(got['relation']) == 1 and not bad
+
+
+def test_label_studio_in_full(tmp_path, caplog):
+    "Offsets of a browser, other names of fields, several annotations, and what has no place in a record."
+    mark = lambda a, b, s, l, i='a': {'id': i, 'type': 'labels', 'value': {'start': a, 'end': b, 'text': s, 'labels': l}}
+    task = lambda *results, **data: {'data': data or {'text': '😀 Ines 在奥达'}, 'annotations': [{'result': r} for r in results]}
+    city = {'entity': '奥达', 'entity_type': 'C'}
+    def one(t):
+        caplog.clear()
+        got, bad = read(save(tmp_path/'f', t), 'labelstudio')
+        return (got[0]['entity'] if got else bad[0]), caplog.text
+    for a in (8, 9): assert one(task([mark(a, a + 2, '奥达', ['C'])])) == ([city], '') # characters, or units of UTF-16
+    assert "the mark says '奥达' where the text has '在奥'" in one(task([mark(7, 9, '奥达', ['C'])], text='x Ines 在奥不达'))[0]
+    assert one(task([mark(1, 3, '奥达', 'C')], name='n1', body='在奥达呢')) == ([city], '')
+    assert len(one(task([mark(8, 10, '奥达', ['C']), mark(2, 6, 'Ines', ['P'])]))[0]) == 2 # one id twice loses nothing
+    assert one(task([mark(2, 6, 'Ines', ['P'])], [mark(8, 10, '奥达', ['C'])])) == ([{'entity': 'Ines', 'entity_type': 'P'}], caplog.text) and '1 further annotations' in caplog.text
+    two = task([mark(2, 6, 'Ines', ['P'])], [mark(8, 10, '奥达', ['C'])])
+    two['annotations'][1]['ground_truth'] = True
+    assert one(two)[0] == [city]
+    others = [{'type': 'choices', 'value': {'choices': ['x']}}, {'type': 'relation', 'from_id': 'a', 'to_id': 'a'}, mark(2, 6, 'Ines', [])]
+    assert one(task([mark(8, 10, '奥达', ['C']), *others]))[0] == [city]
+    assert '1 marks without a label (choices), 1 relations without a name, 1 marks without a label (labels)' in caplog.text
+    assert '1 predictions' in one({'data': {'text': 'a'}, 'annotations': [], 'predictions': [{'result': []}]})[1]
+    assert one({'text': '在奥达', 'ner': [{'start': 1, 'end': 3, 'text': '奥达', 'labels': ['C']}]}) == ([city], '')
+    assert one({'text': '在奥达', 'annotation_id': 3}) == ([], '')
+
+
+def test_brat_says_what_it_leaves_out(tmp_path, caplog):
+    def one(*lines):
+        (tmp_path/'a.txt').write_text(INES['text'])
+        (tmp_path/'a.ann').write_bytes(b'\n'.join(l if isinstance(l, bytes) else l.encode() for l in lines))
+        return read(tmp_path, 'brat')
+    assert one(*ANN, 'N1\tReference T1 W:1', '*\tEquiv T1 T2')[0] and 'left out: 1 attributes, 1 notes, 1 normalizations, 1 equivalences' in caplog.text
+    for line, problem in ((ANN[0], 'a.ann:8: two lines have the id T1'), ('E2\tMove:T9', "event E2 leads to 'T9', which marks nothing"),
+                          ('T4 PER 0 11 Ines', 'a.ann:8: not of the form that brat writes, with tabs'), (b'#2\t\xff', 'a.ann:8: not UTF-8')):
+        assert problem in one(*ANN, line)[1][0]
+    (tmp_path/'sub').mkdir(), (tmp_path/'sub/b c.txt').write_text('b')
+    assert 'sub/b c.txt: no key' in one(*ANN)[1][0] and '1 texts have no .ann file' in caplog.text
+    (tmp_path/'none').mkdir()
+    for path in ('none', 'nowhere'):
+        with pytest.raises(UserError, match=f'{path}: no text files'): read(tmp_path/path, 'brat')
+
+
+ODD = [None, 3, -1, 1.5, '', 'x', [], {}, [None], [[]], [{}], True, {'text': 3}, [[0, 1]], [['a', 'b', 'c']], [[-3, 2, 'a']], [[3, 0, 'a']], [{'id': 1}]]
+
+
 @st.composite
-def broken(draw):
+def spoiled_inside(draw, value):
+    "A JSON value with one value somewhere inside dropped, doubled or replaced."
+    if isinstance(value, (dict, list)) and value and draw(st.integers(0, 4)):
+        key = draw(st.sampled_from(list(value) if isinstance(value, dict) else range(len(value))))
+        rest = value.copy()
+        if not draw(st.integers(0, 5)): del rest[key]
+        elif isinstance(rest, list) and not draw(st.integers(0, 5)): rest.append(rest[key])
+        else: rest[key] = draw(spoiled_inside(value[key]))
+        return rest
+    return draw(st.sampled_from(ODD))
+
+
+@st.composite
+def broken(draw, forms=()):
     "(format, lines of a file of three records in which the middle one is spoiled, does the first or last line of the record still end it?)"
-    form = draw(st.sampled_from([*FILES, 'brat']))
+    form = draw(st.sampled_from(forms or [*FILES, 'brat']))
     good = ANN if form == 'brat' else FILES[form][0]
     body = [l for l in good if l]
     i, how = draw(st.integers(0, len(body) - 1)), draw(st.sampled_from(['cut', 'insert', 'replace', 'delete', 'bytes', 'json']))
     line, at = body[i], draw(st.integers(0, len(body[i])))
     odd = draw(st.sampled_from(['"', '{', ']', ',', '0', '-', '\t', ' ', ':', '\\', '\x00', '\u2028', '😀', 'null', '99', '-1', '1e9']))
     if how == 'json' and line[0] == '{':
-        o = json.loads(line)
-        key = draw(st.sampled_from(list(o)))
-        if draw(st.booleans()): del o[key]
-        else: o[key] = draw(st.sampled_from([None, 3, '', 'x', [], {}, [None], [[]], [{}], True, {'text': 3}, [[0, 1]], [['a', 'b', 'c']]]))
-        line = json.dumps(o)
+        line = json.dumps(draw(spoiled_inside(json.loads(line))))
     else: line = {'cut': line[:at], 'insert': line[:at] + odd + line[at:], 'replace': line[:at] + odd + line[at+1:]}.get(how, line[:at] + line[at+1:])
     raw = [l.encode('utf-8', 'surrogatepass') for l in [*body[:i], line, *body[i+1:]]]
     if how == 'bytes': raw[i] = raw[i][:at] + b'\xff' + raw[i][at:]
     return form, raw
 
 
-@settings(max_examples=200, deadline=None)
-@given(broken())
-def test_spoiled_files_lose_nothing_in_silence(tmp_path_factory, case):
-    "One record of three is spoiled: the others come through, and the spoiled one comes through or is named."
-    form, raw = case
-    folder = tmp_path_factory.mktemp('spoiled')
+def spoiled_file(folder, form, raw):
+    "A file or folder of three records of which the one in the middle is spoiled."
     if form == 'brat':
         for name in 'abc': (folder/f'{name}.txt').write_text(INES['text']), save(folder/f'{name}.ann', *ANN)
         (folder/'b.ann').write_bytes(b'\n'.join(raw))
-        src = folder
-    else:
-        src, texts = folder/'f', [[l.replace('Ines', n).encode() for l in FILES[form][0]] for n in ('Anna', 'Olga')]
-        blank = [b''] * (form == 'conll')
-        src.write_bytes(b'\n'.join([*texts[0], *blank, *raw, *blank, *texts[1]]) + b'\n')
+        return folder
+    texts, blank = [[l.replace('Ines', n).encode() for l in FILES[form][0]] for n in ('Anna', 'Olga')], [b''] * (form == 'conll')
+    (folder/'f').write_bytes(b'\n'.join([*texts[0], *blank, *raw, *blank, *texts[1]]) + b'\n')
+    return folder/'f'
+
+
+def read_spoiled(src, form, raw):
+    "The others come through, and the spoiled one comes through or is named; what was refused."
     got, bad = read(src, form)
     whole = [r['text'] for r in got]
     if form == 'brat': assert whole.count(INES['text']) + len(bad) >= 3 and len(got) >= 2
     else: assert {'Anna Okafor left Odda.', 'Olga Okafor left Odda.'} <= set(whole), bad
     if len(got) < 3: assert bad or not b''.join(raw).strip()
-    assert all('\n' not in b for b in bad)
-    out = folder/'rows.json'
+    assert all('\n' not in b and str(src) in b for b in bad)
+    return bad
+
+
+@pytest.mark.parametrize('form', [*FILES, 'brat'])
+def test_spoiled_files_lose_nothing_in_silence(form, tmp_path_factory):
+    folder = tmp_path_factory.mktemp('spoiled')
+    @settings(max_examples=200, deadline=None)
+    @given(broken([form]))
+    def spoil(case): read_spoiled(spoiled_file(folder, *case), *case)
+    spoil()
+
+
+@settings(max_examples=60, deadline=None)
+@given(broken())
+def test_spoiled_files_are_converted_or_refused(tmp_path_factory, case):
+    form, _ = case
+    folder = tmp_path_factory.mktemp('spoiled')
+    src, out = spoiled_file(folder, *case), folder/'rows.json'
+    bad = read_spoiled(src, *case)
     code = conversion.main(['--from', form, '--src_path', str(src), '--schema_path', 'auto', '--task', TASK_OF.get(form, 'NER'), '--tgt_path', str(out)])
     assert code == (1 if bad else 0) and out.exists() == (not bad)
 
@@ -307,6 +402,7 @@ def test_check_command(tmp_path, capsys):
     assert 'd.json:2: unreadable: broken JSON' in out and "d.json:4: unreadable: no key 'entity'" in out and 'd.json:3: duplicate' in out and 'd.json:5: conflict' in out
     assert 'd.json: 6 problems; --fix mends or drops' in err and list(tmp_path.iterdir()) == [tmp_path/'d.json']
     assert main(['check', *args, '--fix']) == 0
+    assert 'd.json:5: conflict' in (out := capsys.readouterr().out) and 'd.json:3: duplicate' not in out # what is left to a person
     assert [r['text'] for r in rows(tmp_path/'d.fixed.json')] == [INES['text']] * 2
     dropped = rows(tmp_path/'d.fixed.dropped.jsonl')
     assert [d['line'] for d in dropped] == [2, 3, 4, 6, 7] and dropped[0]['raw'] == '{"text": ' and dropped[1]['raw'] == INES and dropped[4]['raw'] == '{"text": "\\xff"}'
@@ -330,6 +426,14 @@ def test_check_names_or_keeps_every_record(tmp_path_factory, case):
     assert 'Anna Okafor left Odda.' in [r['text'] for r in kept]
     assert len(kept) + len(dropped) >= n or form == 'iepile' # a row of IEPile may become part of another record
     assert all(d['problem'] for d in dropped)
+
+
+def test_check_of_nothing(tmp_path, capsys):
+    from iepile_nb.data import main
+    for form, text in (('conll', ''), ('conll', '-DOCSTART- O\n'), ('records', '\n\n')):
+        for what in ('check', 'clean'):
+            assert main([what, '--from', form, '--src_path', str(save(tmp_path/'f', text))]) == 1
+            assert 'no records in it' in capsys.readouterr().err and [*tmp_path.iterdir()] == [tmp_path/'f']
 
 
 def test_stats(tmp_path, capsys):

@@ -245,3 +245,12 @@ def test_bad_arguments(root, tmp_path):
     for args in (['--method', 'magic'], ['--n', '3']):
         with pytest.raises(SystemExit) as e: run(root, tmp_path, *args)
         assert e.value.code == 2
+
+
+def test_command_on_other_formats(tmp_path, capsys):
+    "Records of any format, which bring their labels."
+    (tmp_path/'f').write_text('Ines B-person\nleft O\nOdda B-place\n\nOdda B-plain\n')
+    args = ['--schema_path', 'auto', '--tgt_path', str(tmp_path/'k.json')]
+    assert main([*args, '--from', 'conll', '--src_path', str(tmp_path/'f'), '--method', 'all']) == 0
+    assert json.loads((tmp_path/'k.json').read_text()).keys() == {'person', 'place', 'plain'}
+    assert main(args) == 1 and 'give --src_path' in capsys.readouterr().err
