@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given, settings, strategies as st
-from iepile_nb.convert import convert, main
+from iepile_nb.convert import Rows, convert, main
 from iepile_nb.core import Draws, UserError
 from iepile_nb.data import read_records, read_schema, spo_triples
 from iepile_nb.negatives import HardNegatives, Sampler, names, read_negatives
@@ -101,6 +101,23 @@ def test_test_rows_ask_everything(c, k):
     own = list(task.gold(record, schema))
     assert sorted(asked) == sorted(own if task.name == 'EEA' else schema.labels) or task.name == 'EEA' and set(asked) <= set(own)
     assert all(json.loads(r['label']) == task.annotations(record) for r in rows)
+
+
+@pytest.mark.parametrize('task', ['NER', 'RE', 'EET'])
+@pytest.mark.parametrize('shuffled', [False, True])
+def test_all_labels_in_one_line(task, shuffled):
+    "The short way gives the line of the long one: odd labels, repeats, what is not in the text, empty, or not in the schema."
+    task, ls = TASKS[task], ['100%', '%s "a"', 'b\\', '%%d']
+    rows = Rows(task, task.schema(ls, ls, {l: [] for l in ls}), split_num=-1, source='x')
+    keys = dict(NER=('entity', 'entity_type'), RE=('tail', 'relation'), EET=('event_trigger', 'event_type'))[task.name]
+    lines = set()
+    for seen in ([], ls[:1], ls[1:], ['unknown', *ls]):
+        items = [{'head': 'z', **dict(zip(keys, (v, l)))} for l in seen for v in ('z', 'no%s', 'a"', '', 'z')]
+        record = {'text': 'a" %s z\n', task.key: items}
+        draws = [Sampler(Draws(1), random_sort=shuffled) for _ in range(2)]
+        assert rows.in_one(record, draws[0]) == rows.train(record, draws[1])
+        lines.add(rows.in_one(record, draws[0]))
+    assert rows.nothing and len(lines) == 4
 
 
 @given(st.integers(0, 79), st.integers(1, 12))
