@@ -12,7 +12,7 @@ __all__ = ['ANY', 'MODES', 'MODEL_FLAGS', 'PREDICT_FLAGS', 'Slots', 'takes_slots
            'flags', 'read_labels', 'parity', 'main']
 
 # %% ../nbs/07_infer.ipynb #379a1781
-import argparse, csv, hashlib, io, json, os, re
+import argparse, csv, hashlib, io, json, os, re, time
 from bisect import bisect_right
 from collections import Counter
 from functools import lru_cache, partial
@@ -53,9 +53,14 @@ class Slots:
 # %% ../nbs/07_infer.ipynb #272e762c
 @patch
 def select(self: Slots, rows: list[int]):
-    "Keep these rows."
-    self.count = len(rows)
-    self.layers = {i: [o[o.new_tensor(rows, dtype=int)] for o in pair] for i, pair in self.layers.items()}
+    "Keep these rows, in this order; only those that change their place are copied."
+    import torch
+    self.count, moved = len(rows), [(to, row) for to, row in enumerate(rows) if to != row]
+    with torch.inference_mode():
+        for o in [o for pair in self.layers.values() for o in pair] if moved else []:
+            to, row = o.new_tensor(moved, dtype=int).T
+            o[to] = o[row]
+    self.layers = {i: [o[:self.count] for o in pair] for i, pair in self.layers.items()}
 
 @patch
 def copy(self: Slots, moves: list[tuple[int, int, int]]):
@@ -252,7 +257,9 @@ def _enter(self: _Rows, free):
 
 @patch
 def _leave(self: _Rows, free):
-    going = [i for i in range(len(self.writers)) if i not in free]
+    count, going = len(self.writers) - len(free), [i for i in range(len(self.writers)) if i not in free]
+    last = iter(going[::-1]) # these fill the gaps
+    going = [next(last) if i in free else i for i in range(count)]
     self.batch.keep(going)
     self.writers, self.new = [self.writers[i] for i in going], [self.new[i] for i in going]
 
@@ -507,7 +514,7 @@ def plan(
     size = Counter(a.start for a in asked if a.prompt)
     key = lambda i: (asked[i].start if size[asked[i].start] >= batch_size else '', len(asked[i].prompt))
     order = sorted((i for i, a in enumerate(asked) if a.prompt), key=key)
-    portions = [order[i:i + 4 * batch_size] for i in range(0, len(order), 4 * batch_size)]
+    portions = [order[i:i + 8 * batch_size] for i in range(0, len(order), 8 * batch_size)]
     return sorted(portions, key=lambda b: -max(len(asked[i].prompt) for i in b))
 
 # %% ../nbs/07_infer.ipynb #aff2e82c
@@ -536,7 +543,7 @@ def failed(a: Asked, answer: str) -> bool:
 # %% ../nbs/07_infer.ipynb #5679463e
 class Decoder:
     "How rows are answered: a model with its tokenizer, what ends an answer, and what an answer may be."
-    tick = lambda self: None # called for each row that is done
+    tick = lambda self, number, answer: None # called for each row of a portion when its answer is there
     def __init__(self, model, tokenizer, ends: list[int], constrain: str | None = None, max_new_tokens: int = 256, batch_size: int = 64, weigh: bool = False):
         constrain = constrain or ('free' if model.config.is_encoder_decoder else 'span')
         if constrain not in MODES: raise UserError(f"--constrain {constrain}: there are {', '.join(MODES)}")
@@ -558,28 +565,41 @@ class Decoder:
 def together(self: Decoder, asked: list[Asked]) -> list[Answer]:
     "Answers to the rows of a portion."
     if self.model.config.is_encoder_decoder: return self.translated(asked)
-    writers = [self.writer(a, self.constrain) for a in asked]
-    self.decode(asked, writers, self.tick)
-    wrong = [i for i, a in enumerate(asked) if self.constrain == 'failed' and failed(a, writers[i].text)]
-    for i in wrong: writers[i] = self.writer(asked[i], 'span')
-    self.decode([asked[i] for i in wrong], [writers[i] for i in wrong])
-    sure = [confidence(self.tokenizer, w, a.task) if self.weigh and a.task else {} for w, a in zip(writers, asked)]
-    return [Answer(_whole(w.text), len(w.tokens), w.forced, i in wrong, s) for i, (w, s) in enumerate(zip(writers, sure))]
+    writers, wrong, found = [self.writer(a, self.constrain) for a in asked], [], {}
+    def finish(n):
+        again = n in wrong
+        if self.constrain == 'failed' and not again and failed(asked[n], writers[n].text): return wrong.append(n)
+        found[n] = self.answer(asked[n], writers[n], again)
+        self.tick(n, found[n])
+    self.decode(asked, writers, finish)
+    for n in wrong: writers[n] = self.writer(asked[n], 'span')
+    self.decode([asked[n] for n in wrong], [writers[n] for n in wrong], lambda k: finish(wrong[k]))
+    return [found[n] for n in range(len(asked))]
+
+@patch
+def answer(self: Decoder, a: Asked, w, again: bool) -> Answer:
+    "What a writer wrote, with its confidence where that is asked for."
+    sure = confidence(self.tokenizer, w, a.task) if self.weigh and a.task else {}
+    return Answer(_whole(w.text), len(w.tokens), w.forced, again, sure)
+
+# %% ../nbs/07_infer.ipynb #5c0e1d7b
+@patch
+def decode(self: Decoder, asked, writers, finish):
+    "Let writers write, and tell the number of each when it is done."
+    left = set(range(len(writers)))
+    steps = decoding(self.model, [a.prompt for a in asked], writers, self.batch_size, [a.start for a in asked], self.weigh)
+    for _ in chain(steps, [None]):
+        now = {n for n in left if writers[n].done}
+        left -= now
+        for n in sorted(now): finish(n)
 
 @patch
 def translated(self: Decoder, asked):
     from iepile_nb.model import seq2seq_answers
-    found = seq2seq_answers(self.model, self.tokenizer, [a.prompt for a in asked], self.max_new_tokens, self.batch_size)
-    for _ in found: self.tick()
-    return [Answer(_whole(t)) for t in found]
-
-@patch
-def decode(self: Decoder, asked, writers, tick=lambda: None):
-    steps, left = decoding(self.model, [a.prompt for a in asked], writers, self.batch_size, [a.start for a in asked], self.weigh), len(writers)
-    for _ in chain(steps, [None]):
-        now = sum(not w.done for w in writers)
-        for _ in range(left - now): tick()
-        left = now
+    texts = seq2seq_answers(self.model, self.tokenizer, [a.prompt for a in asked], self.max_new_tokens, self.batch_size)
+    found = [Answer(_whole(t)) for t in texts]
+    for n, a in enumerate(found): self.tick(n, a)
+    return found
 
 # %% ../nbs/07_infer.ipynb #b0417189
 def confidence(tokenizer, writer, task: Task) -> dict[str, float]: # value: probability per token, the higher where it stands twice
@@ -640,19 +660,26 @@ def answer_rows(
     journal: 'Journal | None' = None, # what was done before, and gets what is done now
 ) -> list[Answer]:                    # one for each row
     "Answers to rows, in their order, portion by portion."
-    found, portions = [Answer('')] * len(asked), plan(asked, decoder.batch_size)
-    done = journal.done if journal else {}
+    found = dict(journal.done) if journal else {}
     if decoder.constrain != 'free' and (n := sum(a.prompt is not None and not a.task for a in asked)):
         log.warning('%d of %d rows hold no instruction of a known task, so they are answered freely', n, len(asked))
-    left = sum(len(p) for n, p in enumerate(portions) if n not in done)
+    portions = [[i for i in p if i not in found] for p in plan(asked, decoder.batch_size)]
+    left = sum(map(len, portions))
     shown = progress(range(left), 'rows answered', left)
-    decoder.tick = partial(next, shown, None)
-    decoder.tick() # the clock starts
-    for number, portion in enumerate(portions):
-        new = done.get(number) or decoder.answers([asked[i] for i in portion])
-        if journal and number not in done: journal.add(number, new)
-        for i, a in zip(portion, new): found[i] = a
-    return found
+    next(shown, None) # the clock starts
+    for portion in filter(None, portions): _portion(decoder, asked, portion, found, shown, journal)
+    return [found.get(i, Answer('')) for i in range(len(asked))]
+
+# %% ../nbs/07_infer.ipynb #d1288c86
+def _portion(decoder, asked, portion, found, shown, journal):
+    "Answer a portion; each answer is kept as soon as it is there."
+    def keep(n, answer):
+        if portion[n] in found: return
+        found[portion[n]] = answer
+        if journal: journal.add(portion[n], answer)
+        next(shown, None)
+    decoder.tick = keep
+    for n, answer in enumerate(decoder.answers([asked[i] for i in portion])): keep(n, answer)
 
 # %% ../nbs/07_infer.ipynb #b5ee762e
 def answer_texts(decoder: Decoder, rows: list[dict], template: Template, cutoff_len: int, window: bool = False, journal=None) -> list[Answer]:
@@ -703,7 +730,8 @@ def number_format(model) -> str:
 
 # %% ../nbs/07_infer.ipynb #44b85bce
 class Journal:
-    "Answers that are safe on disk, portion by portion. Raises `UserError` if it was begun with something else."
+    "Answers that are safe on disk, row by row. Raises `UserError` if it was begun with something else."
+    synced = float('-inf') # when the disk was last waited for
     def __init__(
         self,
         path: str | Path,
@@ -727,7 +755,7 @@ def _read(self: Journal, about):
         if not line.endswith(b'\n'): break
         entry = json.loads(line)
         if not good: self._compare(entry, about)
-        else: self.done[entry['portion']] = [Answer(*a) for a in entry['answers']]
+        else: self.done[entry['row']] = Answer(*entry['answer'])
         good += len(line)
     return good
 
@@ -735,10 +763,12 @@ def _read(self: Journal, about):
 def _write(self: Journal, entry):
     self.file.write(json.dumps(entry, ensure_ascii=False).encode('utf-8', 'replace') + b'\n')
     self.file.flush()
-    os.fsync(self.file.fileno())
+    if (now := time.monotonic()) > self.synced + 1:
+        os.fsync(self.file.fileno())
+        self.synced = now
 
 @patch
-def add(self: Journal, portion: int, answers: list[Answer]): self._write({'portion': portion, 'answers': answers})
+def add(self: Journal, row: int, answer: Answer): self._write({'row': row, 'answer': answer})
 
 # %% ../nbs/07_infer.ipynb #c5ee9cbd
 @patch
@@ -946,6 +976,7 @@ def use(self: Extractor, name: str | None):
     if names: self.model.base_model.enable_adapter_layers() if name is not None else self.model.base_model.disable_adapter_layers()
     self.model.eval()
 
+# %% ../nbs/07_infer.ipynb #408ecab5
 @patch
 def _put(self: Extractor, name, folder):
     "Lay an adapter beside the others; if it does not fit, all is as before."
@@ -1041,6 +1072,7 @@ def stream(
         for p in parts: e.add(joined([next(texts) for _ in p]).text)
         if end or last is None or dict(e) != dict(last): yield (last := e)
 
+# %% ../nbs/07_infer.ipynb #46ec5320
 @patch
 def _written(self: Extractor, asked, max_new_tokens):
     "The steps in which answers are written, and their writers."
@@ -1059,6 +1091,7 @@ def positive(s: str) -> int:
     if s.isascii() and s.isdigit() and int(s): return int(s)
     raise argparse.ArgumentTypeError(f'{s!r} is no whole number above 0')
 
+# %% ../nbs/07_infer.ipynb #b4b7555f
 def model_arguments(p: argparse.ArgumentParser):
     "The arguments that say which model is loaded, and how it is prompted."
     a, switch = p.add_argument, dict(type=boolean, nargs='?', const=True, default=False)
@@ -1188,7 +1221,7 @@ def _predict_file(o, rows, model, tokenizer, template):
                  'end of answers (--template or the model\'s generation config)': sorted(decoder.ends),
                  'input, template or --cutoff_len': prompts, **options}
         journal.made = Journal(f'{o.output_file}.journal', about, o.overwrite)
-        if done := journal.made.done: log.info('%d rows were answered before', sum(map(len, done.values())))
+        if done := journal.made.done: log.info('%d rows were answered before', len(done))
         return journal.made
     found = answer_texts(decoder, rows, template, o.cutoff_len, o.window, journal)
     more = lambda a: {'output': a.text, **({'confidence': a.sure} if o.confidence else {})}
@@ -1196,6 +1229,7 @@ def _predict_file(o, rows, model, tokenizer, template):
     journal.made.remove()
     return found
 
+# %% ../nbs/07_infer.ipynb #795de2e4
 def _tell_text(o, ex):
     "Print the answer about one text, and how sure the model is."
     e = ex.extract(o.text, read_labels(o.labels), o.task, o.language, o.max_new_tokens, threshold=0 if o.confidence else None)

@@ -74,7 +74,7 @@ def test_twenty_kills_lose_nothing(tmp_path):
 
 
 def broken_off(folder, monkeypatch, *more):
-    "A prediction that is interrupted after its first portion."
+    "A prediction that is interrupted after its first answer."
     write_jsonl(folder/'in.json', some_rows(70))
     add = Journal.add
     def stop(self, *args):
@@ -132,8 +132,8 @@ def test_half_characters_leave_as_question_marks(tmp_path, monkeypatch):
     both = joined([Answer(said, sure={}), Answer(said)])
     assert both.text == '{"a": ["?", "Ines"]}'
     journal = Journal(tmp_path/'j', {'a': 1})
-    journal.add(0, [Answer('\ud83d', sure={'\ud83d': .5})])
-    assert Journal(tmp_path/'j', {'a': 1}).done == {0: [Answer('?', sure={'?': .5})]}
+    journal.add(0, Answer('\ud83d', sure={'\ud83d': .5}))
+    assert Journal(tmp_path/'j', {'a': 1}).done == {0: Answer('?', sure={'?': .5})}
 
 def test_each_row_is_shown_when_it_is_done(monkeypatch):
     from iepile_nb import infer
@@ -142,17 +142,33 @@ def test_each_row_is_shown_when_it_is_done(monkeypatch):
     model, tokenizer = load_model('tiny')
     shown, add = [], Decoder.answers
     monkeypatch.setattr(Decoder, 'answers', lambda self, asked: (add(self, asked), shown.append(len(seen)))[0])
-    assert len(list(predict(some_rows(6), model, tokenizer, max_new_tokens=4, batch_size=1))) == 6
-    assert shown == [3, 6] # the two longest rows come first; one more than are done, as the next is under way
+    assert len(list(predict(some_rows(10), model, tokenizer, max_new_tokens=4, batch_size=1))) == 10
+    assert shown == [3, 10] # the two longest rows come first; one more than are done, as the next is under way
 
 
 def test_a_line_that_was_being_written(tmp_path, monkeypatch):
     journal = broken_off(tmp_path, monkeypatch)
     whole = journal.read_bytes()
-    for cut in (1, 40, whole.rindex(b'{"portion"') - 5):
+    for cut in (1, 40, whole.rindex(b'{"row"') - 5):
         journal.write_bytes(whole[:-cut])
         about = json.loads(whole.splitlines()[0])
         assert Journal(journal, about).done == {} and journal.read_bytes() == (whole.splitlines(keepends=True)[0])
+
+
+def test_each_answer_is_written_when_it_is_there(tmp_path, monkeypatch):
+    "Also before its portion is done; what is in the journal is not asked again."
+    write_jsonl(tmp_path/'in.json', some_rows(12))
+    add, asked = Journal.add, []
+    def stop(self, row, answer):
+        add(self, row, answer)
+        if len(self.path.read_bytes().splitlines()) == 6: raise KeyboardInterrupt
+    with monkeypatch.context() as m:
+        m.setattr(Journal, 'add', stop)
+        assert main(command(tmp_path)) == 130
+    answers = Decoder.answers
+    monkeypatch.setattr(Decoder, 'answers', lambda self, rows: (asked.extend(rows), answers(self, rows))[1])
+    assert main(command(tmp_path)) == 0 and len(asked) == 7
+    assert (tmp_path/'out.json').read_bytes() == undisturbed(tmp_path/'straight', 12)
 
 
 def test_confidence_in_the_file(tmp_path):
