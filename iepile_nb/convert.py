@@ -121,7 +121,7 @@ def in_rounds(self: Rows, record: dict, gold: dict, draw, start: bytes, middle: 
 def train(self: Rows, record: dict, draw) -> bytes:
     "The training lines of a record; `draw` decides what is asked, see `Sampler`."
     text, gold, deck, encoded = record['text'], self.task.gold(record, self.schema), self.deck, self.task.encoded
-    start, middle, end = b'{' + self.start, b'%b%b}","output":"{' % (self.input, in_line(encode(text))), b'}"}\n'
+    start, middle, end = b'{' + self.start, b'%b%b}","output":"{' % (self.input, quoted(text)), b'}"}\n'
     if not (deck and draw.everything and deck.holds(gold)): return self.in_rounds(record, gold, draw, start, middle, end)
     (codes, lines), answers = deck.draw(draw), deck.empty.copy()
     for label, found in gold.items():
@@ -149,7 +149,7 @@ def in_one(self: Rows, record: dict, draw) -> bytes:
     answers = self.nothing | self.task.answers(record)
     if len(answers) > len(self.nothing): return self.train(record, draw)
     before, output, pick = in_order(self, draw.arrange(self.deck.labels))
-    return b'%b%b}","output":"%b"}\n' % (before, in_line(encode(record['text'])), in_line(output % pick(answers)))
+    return b'%b%b}","output":"%b"}\n' % (before, quoted(record['text']), in_line(output % pick(answers)))
 
 # %% ../nbs/04_convert.ipynb #42387be9
 @patch
@@ -158,7 +158,7 @@ def test(self: Rows, record: dict, draw: AskAll) -> bytes:
     text, gold, deck = record['text'], self.task.gold(record, self.schema), self.deck
     annotated = record.get(self.task.key) is not None
     label = b',"label":' + encode(encode(self.task.annotations(record))).encode() if annotated else b''
-    start, middle = b'{"id":"%b",%b' % (text_id(text).encode(), self.start), b'%b%b}"%b}\n' % (self.input, in_line(encode(text)), label)
+    start, middle = b'{"id":"%b",%b' % (text_id(text).encode(), self.start), b'%b%b}"%b}\n' % (self.input, quoted(text), label)
     if not deck: return self.in_rounds(record, gold, draw, start, middle)
     return b''.join(layout(len(deck.lines), self.k, False)((start, b', ', middle, b'', *deck.lines)))
 

@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['SENTENCES', 'NAN', 'ask', 'MOST', 'TASKS', 'Schema', 'Question', 'describe', 'split', 'position', 'by_place',
            'unique', 'distinct', 'only', 'Task', 'Rules', 'many', 'pairs', 'keyed', 'NER', 'RE', 'split_spo', 'SPO',
-           'Events', 'EE', 'EET', 'EEA', 'KG', 'get_task', 'encode', 'Code', 'in_line', 'code', 'head', 'brackets',
-           'instruction', 'output', 'read_instruction', 'guess_task', 'AskAll', 'parse_answer', 'Span', 'item_spans',
-           'find_spans', 'highlight']
+           'Events', 'EE', 'EET', 'EEA', 'KG', 'get_task', 'encode', 'Code', 'in_line', 'quoted', 'code', 'head',
+           'brackets', 'instruction', 'output', 'read_instruction', 'guess_task', 'AskAll', 'parse_answer', 'Span',
+           'item_spans', 'find_spans', 'highlight']
 
 # %% ../nbs/01_tasks.ipynb #ed90c3ed
 import json, re
@@ -783,6 +783,11 @@ class Code(NamedTuple):
 def in_line(s: str) -> bytes:
     "A string as it stands inside a string of a JSON line."
     return orjson.dumps(s)[1:-1]
+
+def quoted(s: str) -> bytes:
+    "A string as JSON, as it stands inside a string of a JSON line; quick where nothing in it is escaped."
+    once = orjson.dumps(s)
+    return in_line(encode(s)) if b'\\' in once else b'\\"%b\\"' % once[1:-1]
 
 # %% ../nbs/01_tasks.ipynb #d3bf270d
 def code(task: Task, q: Question) -> Code:
