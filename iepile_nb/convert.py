@@ -144,12 +144,16 @@ def in_order(
 
 # %% ../nbs/04_convert.ipynb #c4e10003
 @patch
-def in_one(self: Rows, record: dict, draw) -> bytes:
-    "The training line of a record that is asked for all labels in one; see `train`."
-    answers = self.nothing | self.task.answers(record)
-    if len(answers) > len(self.nothing): return self.train(record, draw)
-    before, output, pick = in_order(self, draw.arrange(self.deck.labels))
-    return b'%b%b}","output":"%b"}\n' % (before, quoted(record['text']), in_line(output % pick(answers)))
+def in_one(self: Rows, draw: Sampler) -> Callable: # gives the training line of a record
+    "How a record becomes one line that asks for all labels; see `train`."
+    nothing, answers, labels, start, arrange = self.nothing, self.task.answers, self.deck.labels, draw.rng.start, draw.arrange
+    def line(record):
+        start(text := record['text'])
+        found = nothing | answers(record)
+        if len(found) > len(nothing): return self.train(record, draw)
+        before, output, pick = in_order(self, arrange(labels))
+        return b'%b%b}","output":"%b"}\n' % (before, quoted(text), in_line(output % pick(found)))
+    return line
 
 # %% ../nbs/04_convert.ipynb #42387be9
 @patch
@@ -186,10 +190,10 @@ def row_maker(
     if split == 'test': return partial(rows.test, draw=AskAll(eea_triggers))
     numbers = Draws(seed, source)
     draw = Sampler(numbers, neg_schema, negatives, rows.split_num, random_sort)
-    make = rows.in_one if rows.nothing and draw.everything else rows.train
+    if rows.nothing and draw.everything: return rows.in_one(draw)
     def lines(record):
         numbers.start(record['text'])
-        return make(record, draw)
+        return rows.train(record, draw)
     return lines
 
 # %% ../nbs/04_convert.ipynb #12d12fc7

@@ -426,7 +426,9 @@ def sorted_order(items: tuple) -> Callable: return as_order(sorted(range(len(ite
 @patch
 def arrange(self: Sampler, items: tuple) -> Callable:
     "Puts a sequence as long as these items in the order in which they are asked."
-    return self.an_order(len(items)) if self.random_sort else sorted_order(items)
+    if not self.random_sort: return sorted_order(items)
+    n = len(items)
+    return nth_order(n, self.rng.number() % ORDERS[n]) if n <= 6 else self.an_order(n)
 
 @patch
 def numbers(self: Sampler, n: int) -> tuple | None:
