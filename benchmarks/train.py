@@ -65,7 +65,8 @@ def originals(encoded, tokenizer, folder):
     "The original's recipe."
     model = usual_model()
     model.enable_input_require_grads()
-    args = args_for(folder, optim='adamw_torch', train_sampling_strategy='group_by_length')
+    args = args_for(folder, optim='adamw_torch')
+    args.train_sampling_strategy = 'group_by_length'
     args.gradient_checkpointing = args.activation_checkpointing = True
     return Trainer(model=model, args=args, train_dataset=as_dicts(encoded), processing_class=tokenizer,
                    data_collator=DataCollatorForSeq2Seq(tokenizer, pad_to_multiple_of=4))

@@ -29,7 +29,7 @@ from .prompt import *
 
 # %% ../nbs/07_infer.ipynb #41f76dd2
 class Slots:
-    "What a model has read: keys and values of each layer, [rows, heads, slots, width]; the slot is the position in the row."
+    "What a model has read: keys and values of each layer, [rows, slots, heads, width]; the slot is the position in the row."
     is_compileable = False
     def __init__(self, count: int): self.layers, self.count, self.rows, self.places, self.end = {}, count, None, None, 0
 
@@ -37,15 +37,15 @@ class Slots:
         "Put new keys and values where `rows` and `places` ([rows, tokens]) say; all up to slot `end` come back. The model calls this."
         places, rows = self.places.to(keys.device), self.rows
         old = self.layers.get(layer_idx)
-        if old is None or old[0].shape[2] < self.end: old = self.layers[layer_idx] = self._grown(old, (keys, values))
+        if old is None or old[0].shape[1] < self.end: old = self.layers[layer_idx] = self._grown(old, (keys, values))
         at = places.new_tensor(range(len(places)) if rows is None else rows)
-        for o, n in zip(old, (keys, values)): o[at[:, None], :, places] = n.transpose(1, 2)
-        return tuple(o[:, :, :self.end] if rows is None else o[:, :, :self.end][at] for o in old)
+        for o, n in zip(old, (keys, values)): o[at[:, None], places] = n.transpose(1, 2)
+        return tuple((o[:, :self.end] if rows is None else o[at, :self.end]).transpose(1, 2) for o in old)
 
     def _grown(self, old, new):
         "Tensors with room for all slots and some more, and with what was in the old ones."
-        bigger = [n.new_zeros(self.count, n.shape[1], self.end + self.end // 4 + 64, n.shape[3]) for n in new]
-        for b, o in zip(bigger, old or ()): b[:, :, :o.shape[2]] = o
+        bigger = [n.new_zeros(self.count, self.end + self.end // 4 + 64, n.shape[1], n.shape[3]) for n in new]
+        for b, o in zip(bigger, old or ()): b[:, :o.shape[1]] = o
         return bigger
 
     def get_seq_length(self, layer_idx=0): return self.end
@@ -68,8 +68,8 @@ def copy(self: Slots, moves: list[tuple[int, int, int]]):
     import torch
     with torch.inference_mode():
         for o in [o for pair in self.layers.values() for o in pair]:
-            pieces = [o[row, :, :n].clone() for row, _, n in moves]
-            for (_, to, n), piece in zip(moves, pieces): o[to, :, :n] = piece
+            pieces = [o[row, :n].clone() for row, _, n in moves]
+            for (_, to, n), piece in zip(moves, pieces): o[to, :n] = piece
 
 # %% ../nbs/07_infer.ipynb #7b3c1f15
 def _core(model):
