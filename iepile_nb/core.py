@@ -121,6 +121,7 @@ def line_blocks(
             first += len(lines)
     if first == 1: raise located(path, msg=EMPTY)
 
+# %% ../nbs/00_core.ipynb #24a84fbc
 def parse_lines(
     path: str | Path,
     first: int,                          # number of the first line

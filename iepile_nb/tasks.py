@@ -242,6 +242,7 @@ def doubts(self: Task, record: dict, schema: Schema) -> Iterator[str]:
     "What had to be decided about a record without being told; counted and reported by the conversion."
     yield from ()
 
+# %% ../nbs/01_tasks.ipynb #defdebba
 @patch
 def covers(self: Task, q: Question, found: list) -> bool:
     "Does a question ask for all the parts that its gold items have?"
