@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['html', 'BAD_SCHEMA', 'IMPORTERS', 'BRAT_OTHERS', 'CJK', 'HF_FILES', 'CJK_FONTS', 'KINDS', 'STOP_WORDS', 'COLOURS',
-           'read_schema', 'check_record', 'fail', 'read_lines', 'importer', 'are_plain', 'record_blocks',
-           'numbered_records', 'check_any', 'read_records', 'spo_triples', 'infer_schema', 'build_each', 'say_left_out',
-           'from_spans', 'read_doccano', 'read_label_studio', 'read_brat', 'bio_spans', 'join_tokens', 'from_tokens',
-           'read_conll', 'hub_error', 'read_hf', 'read_instructie', 'gather', 'read_iepile', 'Table', 'label_counts',
+           'read_schema', 'check_record', 'read_lines', 'importer', 'are_plain', 'record_blocks', 'numbered_records',
+           'check_any', 'read_records', 'spo_triples', 'infer_schema', 'build_each', 'say_left_out', 'from_spans',
+           'read_doccano', 'read_label_studio', 'read_brat', 'bio_spans', 'join_tokens', 'from_tokens', 'read_conll',
+           'hub_error', 'read_hf', 'read_instructie', 'gather', 'read_iepile', 'Table', 'label_counts',
            'readable_fonts', 'plot_counts', 'Stats', 'stats', 'Problem', 'Report', 'mended_record', 'mended', 'check',
            'poor', 'cleaned', 'clean', 'pieces', 'jaccard', 'leak', 'leak_counts', 'corpus', 'plot_corpus', 'main']
 
@@ -31,9 +31,9 @@ html = Later('html')
 # %% ../nbs/02_data.ipynb #123b4642
 def _schema_lines(path):
     "The JSON values of a schema file, one a line; an object or list over several lines counts as one."
-    raw = Path(path).read_bytes().removeprefix(b'\xef\xbb\xbf')
-    try: text = raw.decode('utf-8')
-    except UnicodeDecodeError: raise located(path, msg='not UTF-8 text; save the file as UTF-8') from None
+    raw = text_file(path).read_bytes()
+    try: text = decoded(raw)
+    except UserError as e: raise located(path, msg=str(e)) from None
     try: return [json.loads(text)]
     except (ValueError, RecursionError): pass
     values = []
@@ -99,7 +99,7 @@ def read_schema(
 ) -> Schema:            # labels in the order of the file, without repeats
     "Read the labels of a task. Raises `UserError` if the file is missing, broken, or has no labels for the task."
     task, path = get_task(task), Path(path)
-    if not path.is_file(): raise located(path, msg='no such schema file; give its path with --schema_path')
+    if not path.exists(): raise located(path, msg='no such schema file; give its path with --schema_path')
     values = _schema_lines(path)
     try:
         lines, about = _three_lines(values, theme)
@@ -157,10 +157,6 @@ def _check_item(item, task):
             return "an item of 'arguments' needs 'role' and 'argument', both strings"
 
 # %% ../nbs/02_data.ipynb #fd5701ac
-def fail(error: UserError, raw: Any = None):
-    "What to do with input that cannot be read, unless told otherwise."
-    raise error
-
 def read_lines(path, task, bad=fail):
     "The unified format: a record a line."
     yield from read_jsonl(path, bad)
@@ -404,11 +400,6 @@ def read_label_studio(path, task, bad=fail):
 IMPORTERS['labelstudio'] = read_label_studio
 
 # %% ../nbs/02_data.ipynb #31e57da8
-def _decode(raw):
-    "Bytes as text."
-    try: return raw.decode('utf-8').removeprefix('\ufeff')
-    except UnicodeDecodeError: raise UserError('not UTF-8 text; save the file as UTF-8') from None
-
 def _brat_mark(rest, text):
     "Label and offsets of a `T` line."
     where, _, says = rest.partition('\t')
@@ -442,7 +433,7 @@ def _brat_lines(ann, text, left):
     "Marks, relations and events of an `.ann` file, by id."
     marks, links, events = {}, [], {}
     for n, raw in enumerate(ann.read_bytes().split(b'\n'), 1):
-        try: _brat_line(line := _decode(raw).strip('\r'), text, marks, links, events, left)
+        try: _brat_line(line := decoded(raw).strip('\r'), text, marks, links, events, left)
         except UserError as e: raise located(ann.name, n, str(e)) from None
         except (ValueError, IndexError):
             raise located(ann.name, n, f"not of the form that brat writes, with tabs: '{line.strip()}'") from None
@@ -461,7 +452,7 @@ def _brat_event(i, events, marks, text):
 # %% ../nbs/02_data.ipynb #098bdd03
 def _brat(txt, left):
     "A record of a text file and the `.ann` file beside it."
-    text, ann = _decode(txt.read_bytes()), txt.with_suffix('.ann')
+    text, ann = decoded(txt.read_bytes()), txt.with_suffix('.ann')
     if not ann.is_file(): return {'text': text}
     marks, links, events = _brat_lines(ann, text, left)
     triggers = {e[0][1] for e in events.values()}
@@ -571,7 +562,7 @@ def _unplaced(tokens):
 # %% ../nbs/02_data.ipynb #fd587d10
 def _columns(lines, numbered=False):
     "A record of the lines of one sentence."
-    tokens, tags, lines = [], [], [(n, _decode(raw)) for n, raw in lines]
+    tokens, tags, lines = [], [], [(n, decoded(raw)) for n, raw in lines]
     width = next((len(_cells(l)) for _, l in reversed(lines) if l[:1] != '#'), 0)
     for n, line in lines:
         cells = _cells(line)
@@ -595,7 +586,7 @@ def _blocks(path):
 
 def read_conll(path, task, bad=fail):
     "Columns: the token first, its BIO or BIOES tag last, blank lines between sentences."
-    if not Path(path).is_file(): raise located(path, msg='no such file; check the path')
+    text_file(path)
     some = [_are_numbered(block) for _, block in islice(_blocks(path), 100)]
     numbered = sum(some) > len(some) / 2
     yield from build_each(path, _blocks(path), lambda block: _columns(block, numbered), bad)

@@ -1,8 +1,10 @@
 "Files that appear whole or not at all, seeds that do not depend on order, commands with one kind of manners."
 import argparse
+import gzip
 import json
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -87,3 +89,25 @@ def test_what_the_file_system_refuses_is_one_line(tmp_path, capsys):
     assert main([str(tmp_path/'file'/'a')]) == 1
     err = capsys.readouterr().err
     assert err.count('\n') == 1 and 'file' in err and [f.name for f in tmp_path.iterdir()] == ['file']
+
+
+@pytest.mark.parametrize('content, says', [
+    (gzip.compress(b'{"text": "a"}'), 'gunzip'), ('{"text": "a"}'.encode('utf-16'), 'iconv -f utf-16'), (b'PAR1....', '--from hf'),
+    (b'PK\x03\x04', 'unpack'), (b'{\n  "text": "a"\n}\n', 'jq -c'), (b'[{"text": "a"}, ', 'broken JSON array')])
+def test_other_kinds_of_files_are_named_once(tmp_path, content, says):
+    (tmp_path/'x.json').write_bytes(content)
+    seen = []
+    with pytest.raises(UserError, match=re.escape(says)): list(read_jsonl(tmp_path/'x.json', seen.append))
+    assert not seen
+
+
+def test_one_bad_item_of_an_array_does_not_cost_the_rest(tmp_path):
+    (tmp_path/'x.json').write_bytes(b'[{"n": 1}, 2, {"n": 3}]')
+    bad = []
+    assert [n for n, _ in read_jsonl(tmp_path/'x.json', bad.append)] == [1, 3]
+    assert 'item 2 of the array is a JSON int' in str(bad[0])
+    with pytest.raises(UserError, match='item 2'): list(read_jsonl(tmp_path/'x.json'))
+
+
+def test_a_folder_is_no_file(tmp_path):
+    with pytest.raises(UserError, match='is a folder; name a file'): list(read_jsonl(tmp_path))
