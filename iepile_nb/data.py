@@ -105,6 +105,7 @@ def read_schema(
         lines, about = _three_lines(values, theme)
         fits = [isinstance(l, t) for l, t in zip(lines, (list, list, dict))]
         schema = task.schema(*lines, triples)._replace(about=about) if all(fits) else None
+        _no_lost_lists(values, task, triples)
     except UserError as e: raise located(path, msg=str(e)) from None
     except (TypeError, AttributeError, KeyError): schema = None
     if not schema or not _all_strings(schema): raise located(path, msg=BAD_SCHEMA)
@@ -113,12 +114,19 @@ def read_schema(
 
 # %% ../nbs/02_data.ipynb #2a3467de
 BAD_SCHEMA = ('a schema file has three JSON lines: a list of types, a list of names, an object {type: [parts]}; '
-              'or one JSON list of labels; or one object {label: description}')
+              'or one JSON list of labels; or one object {label: description}; no name is empty')
 
 def _all_strings(schema):
-    "Are labels, parts and descriptions strings?"
-    parts = [p for ps in schema.parts.values() for p in ps]
-    return all(isinstance(s, str) for s in (*schema.labels, *schema.parts, *parts, *schema.about.values()))
+    "Are labels, parts and descriptions strings, and the names more than blanks?"
+    names = [*schema.labels, *schema.parts, *(p for ps in schema.parts.values() for p in ps)]
+    return all(isinstance(s, str) and s.strip() for s in names) and all(isinstance(s, str) for s in schema.about.values())
+
+def _no_lost_lists(values, task, triples):
+    "Raise `UserError` if one object has lists as values, of which the task has no use."
+    if len(values) != 1 or not isinstance(values[0], dict) or _is_themes(values[0]): return
+    lists = {k: v for k, v in values[0].items() if isinstance(v, list) and v}
+    if lists and not task.schema([], [], lists, triples).labels:
+        raise UserError(f"'{next(iter(lists))}' has a list; for {task} give one JSON list of labels, or one object {{label: description}}")
 
 def _where(task):
     "Which line of a schema file holds the labels of a task."

@@ -96,6 +96,14 @@ json_value = st.recursive(st.none() | st.booleans() | st.integers() | st.text('a
     lambda x: st.lists(x, max_size=3) | st.dictionaries(st.sampled_from(['a', 'b', 'description', 'arguments', 'entity_type', 'examples']), x, max_size=3), max_leaves=8)
 
 
+@pytest.mark.parametrize('task, schema, says', [
+    ('NER', {'labels': ['person', 'city']}, "'labels' has a list"), ('RE', {'news': ['works for']}, "'news' has a list"),
+    ('NER', ['person', ' '], 'no name is empty'), ('EE', {'attack': ['who', '']}, 'no name is empty')])
+def test_a_schema_that_would_lose_labels_is_refused(tmp_path, task, schema, says):
+    (tmp_path/'s.json').write_text(json.dumps(schema))
+    with pytest.raises(UserError, match=says): read_schema(tmp_path/'s.json', task)
+
+
 @settings(max_examples=100, deadline=None)
 @given(st.lists(json_value, min_size=1, max_size=4), st.sampled_from(list(TASKS)), st.sampled_from(['', 'a']))
 def test_any_json_is_a_schema_or_a_clear_error(tmp_path_factory, values, task, theme):
