@@ -533,15 +533,19 @@ def join_tokens(
 # %% ../nbs/02_data.ipynb #966d327b
 def from_tokens(
     tokens: list[str],
-    tags: list[str],
+    *layers: list[str], # their tags; one list more for entities inside others
 ) -> dict:             # a record with `entity`
     "A record from tokens and their tags."
-    if len(tokens) != len(tags): raise UserError(f'{len(tokens)} tokens, but {len(tags)} tags')
+    for tags in layers:
+        if len(tokens) != len(tags): raise UserError(f'{len(tokens)} tokens, but {len(tags)} tags')
     text, places = join_tokens(tokens)
-    spans = {i: (l, [(places[a][0], places[b-1][1])]) for i, (a, b, l) in enumerate(bio_spans(tags))}
+    found = [span for tags in layers for span in bio_spans(tags)]
+    spans = {i: (l, [(places[a][0], places[b-1][1])]) for i, (a, b, l) in enumerate(found)}
     return {k: from_spans(text, spans)[k] for k in ('text', 'entity')}
 
 # %% ../nbs/02_data.ipynb #1c0e4e31
+_TAG = re.compile('O|[BIMELSU]-.+').fullmatch
+
 def _cells(line):
     "The columns of a line; the token may be a blank."
     line = line.rstrip(' \t\r\n')
@@ -553,7 +557,7 @@ def _is_comment(line, cells, width):
     "Is this a comment or a document mark, and no token? `width`: columns of other lines."
     if line[:1] != '#': return cells[0] == '-DOCSTART-'
     if line[:2] == '# ' and ' = ' in line: return True
-    return not re.fullmatch('O|[BIMELSU]-.+', cells[-1]) and (cells[0] == '#' or len(cells) != width)
+    return not _TAG(cells[-1]) and (cells[0] == '#' or len(cells) != width)
 
 # %% ../nbs/02_data.ipynb #415526ce
 def _are_numbered(block):
@@ -579,8 +583,9 @@ def _columns(lines, numbered=False):
         if len(cells) < 2 + numbered:
             raise UserError(f"line {n}: a token and its tag are expected, and there is only '{line.strip()}'")
         tokens.append(cells[numbered])
-        tags.append(cells[-1].strip())
-    return from_tokens(_unplaced(tokens), tags) if tokens else None
+        tags.append([c.strip() for c in (cells[2:] if numbered and len(cells) == 4 and _TAG(cells[2]) else cells[-1:])])
+    if len({*map(len, tags)}) > 1: raise UserError('some lines have a second column of tags, and others not')
+    return from_tokens(_unplaced(tokens), *zip(*tags)) if tokens else None
 
 # %% ../nbs/02_data.ipynb #43ecfe81
 def _blocks(path):

@@ -242,6 +242,10 @@ def test_columns_with_numbers_comments_and_blanks(tmp_path):
     read_lines = lambda *lines: read(save(tmp_path/'f', *lines), 'conll')
     numbered = [f'{i}\t{w}\t_\t{t}' for i, (w, t) in enumerate(zip('Ines Okafor left Odda .'.split(), 'B-PER I-PER O B-LOC O'.split()), 1)]
     assert read_lines('#\thttp://a.b/c [2009]', '# text = Ines Okafor', '1-2\tXY\t_\t_', *numbered, '', '1\tHi\t_\tO') == ([INES, {'text': 'Hi', 'entity': []}], [])
+    nested = ['1\tUni\tB-ORG\tO', '2\tKöln\tI-ORG\tB-LOC']
+    spans = [{'entity': 'Uni Köln', 'entity_type': 'ORG'}, {'entity': 'Köln', 'entity_type': 'LOC'}]
+    assert read_lines(*nested) == ([{'text': 'Uni Köln', 'entity': spans}], [])
+    assert read_lines(*nested, '3\tist\tO')[0] == []
     assert read_lines('1 CD B-NUM', 'apple NN O', '', 'Hi UH O')[0][0]['text'] == '1 apple' # a number may be a token
     assert read_lines('Ines B-PER', '#', '#x B_Y', '# O')[1] and read_lines('# O', '#Odda B-LOC')[0][0]['text'] == '# #Odda'
     assert read_lines('10\u00a0000 B-N', 'km O')[0][0] == {'text': '10\u00a0000 km', 'entity': [{'entity': '10\u00a0000', 'entity_type': 'N'}]}
