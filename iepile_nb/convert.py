@@ -281,13 +281,13 @@ def _row_arguments(a):
 def source_of(path: str | Path) -> str:
     "The name of the dataset a file belongs to: its folder's, as in IEPile; a folder's or hub dataset's own."
     p = Path(path)
-    return p.absolute().parent.name if p.is_file() else p.name
+    return p.absolute().parent.name if p.is_file() else p.name.partition(':')[0]
 
 # %% ../nbs/04_convert.ipynb #f0dc1cb5
 def _negatives(o, task, schema, source):
     "The hard negatives that the arguments ask for, if any."
     if not o.cluster_mode: return None
-    if task.name == 'EEA': log.warning('--cluster_mode has no effect on EEA: only the event types of a record are asked')
+    if not task.asks_absent: log.warning('--cluster_mode has no effect on %s: only the labels of a record are asked', task)
     if o.hard_negative_path: return read_negatives(o.hard_negative_path, task, source)
     log.info('no --hard_negative_path: hard negatives are built from the label names')
     return HardNegatives.build(names(task, schema))
@@ -296,7 +296,7 @@ def _negatives(o, task, schema, source):
 def _schema(o, task, records):
     "The schema that the arguments name; `records()` reads the records once more where they are needed."
     if o.schema_path == 'auto': return infer_schema(records(), task)
-    return read_schema(o.schema_path, task, spo_triples(records()) if task.name == 'SPO' else (), o.theme)
+    return read_schema(o.schema_path, task, spo_triples(records()) if 'head_type' in task.fields else (), o.theme)
 
 # %% ../nbs/04_convert.ipynb #0a4b4baa
 class Piece(NamedTuple):

@@ -141,6 +141,7 @@ class Task:
     metrics = ('',)      # what is scored: one nameless metric, or several with names
     taken = {'': (1,)}   # by metric: which strings of what is counted are taken from the text
     same_for_all = False # where everything is asked: are all records asked the same?
+    asks_absent = True   # does training ask labels that a record does not have?
     by_label = True      # are described labels asked as one object {label: description}? Else in a list, as others are
 
     def schema(self, types: list, names: list, parts: dict, triples=()) -> Schema:
@@ -627,7 +628,7 @@ class EET(NER):
 # %% ../nbs/01_tasks.ipynb #f964ec4b
 class EEA(EE):
     "Event arguments: {type: [{role: value}, ...]}; items are (type, '', ((role, value), ...))."
-    name, same_for_all = 'EEA', False
+    name, same_for_all, asks_absent = 'EEA', False, False
 
     def gold(self, record, schema=None):
         return {l: [('', args) for _, args in events] for l, events in super().gold(record).items()}
