@@ -148,23 +148,26 @@ class Task:
         "The labels of this task from the three lines of a schema file (IEPile's A3 form)."
         return Schema(unique(types))
 
-    def plain(self, items: list[dict]) -> bool:
-        "Do annotations have all their fields, with strings? A quick yes for many at a time; may raise KeyError or TypeError."
-        return all(only(str, map(itemgetter(k), items)) for k in self.fields)
-
-    def annotations(self, record: dict) -> list[dict]:
-        "The annotations of a record, without repeats where IEPile removes them: the first of equal ones stays."
-        items = record.get(self.key) or []
-        if not self.dedup or len(items) < 2: return items
-        first = {}
-        for o in items: first.setdefault(tuple([o.get(k) for k in self.dedup]), o)
-        return list(first.values())
-
     def gold(self, record: dict, schema: Schema | None = None) -> dict[str, list]:
         "Annotated items by label: {label: [tuple without the label]}, in order of annotation."
         raise NotImplementedError
 
     def __repr__(self): return self.name
+
+# %% ../nbs/01_tasks.ipynb #380ed240
+@patch
+def plain(self: Task, items: list[dict]) -> bool:
+    "Do annotations have all their fields, with strings? A quick yes for many at a time; may raise KeyError or TypeError."
+    return all(only(str, map(itemgetter(k), items)) for k in self.fields)
+
+@patch
+def annotations(self: Task, record: dict) -> list[dict]:
+    "The annotations of a record, without repeats where IEPile removes them: the first of equal ones stays."
+    items = record.get(self.key) or []
+    if not self.dedup or len(items) < 2: return items
+    first = {}
+    for o in items: first.setdefault(tuple([o.get(k) for k in self.dedup]), o)
+    return list(first.values())
 
 # %% ../nbs/01_tasks.ipynb #68226aef
 @patch
@@ -387,12 +390,14 @@ class RE(Task):
 
     def annotation(self, q, item): return {'head': item[1], 'relation': q.label, 'tail': item[2]}
 
-    def parse(self, answer, problem=lambda msg: None):
-        for label, value in answer.items():
-            for o in value if isinstance(value, list) else problem(f'{label}: a list is expected') or []:
-                pair = _pair(o) if isinstance(o, dict) else None
-                if pair: yield label, *pair
-                else: problem(f'{label}: an object with subject and object is expected')
+# %% ../nbs/01_tasks.ipynb #3f84a7fe
+@patch
+def parse(self: RE, answer, problem=lambda msg: None):
+    for label, value in answer.items():
+        for o in value if isinstance(value, list) else problem(f'{label}: a list is expected') or []:
+            pair = _pair(o) if isinstance(o, dict) else None
+            if pair: yield label, *pair
+            else: problem(f'{label}: an object with subject and object is expected')
 
 # %% ../nbs/01_tasks.ipynb #c974f254
 def split_spo(
