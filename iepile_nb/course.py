@@ -53,10 +53,14 @@ def read_job(
     return Job(task, language, folder.absolute().name, schema, train, test)
 
 # %% ../nbs/11_course.ipynb #db3fd443
-def train_rows(job: Job) -> list[dict]:
+def train_rows(
+    job: Job,
+    split_num: int | None = None, # labels asked at a time; default: what the task recommends
+) -> list[dict]:
     "The training rows of a dataset, with hard negatives built from its labels, and one row without an answer for two with one."
     negatives = HardNegatives.build(names(job.task, job.schema))
-    lines = lambda: convert_lines(job.train, job.schema, job.task, job.language, negatives=negatives, random_sort=True, source=job.source)
+    lines = lambda: convert_lines(job.train, job.schema, job.task, job.language, split_num=split_num, negatives=negatives,
+                                  random_sort=True, source=job.source)
     return [orjson.loads(line) for line in thinned(lines, .5)]
 
 def test_rows(job: Job) -> list[dict]:
