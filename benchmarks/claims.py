@@ -18,12 +18,13 @@ of that mean (Student's t). `b.drop10` and `b.drop30` are differences within a s
 import random
 import statistics
 import tempfile
+from functools import partial
 from pathlib import Path
 
 from common import arguments, write
 from iepile_nb.convert import convert
 from iepile_nb.core import write_jsonl
-from iepile_nb.course import LEARN
+from iepile_nb.course import LEARN, side_by_side
 from iepile_nb.evaluate import evaluate
 from iepile_nb.infer import predict
 from iepile_nb.model import load_model
@@ -63,11 +64,11 @@ def rows_of(records, schema, n, seed, **kw):
     return rows[:n]
 
 
-def adapted(rows, folder, seed, **options):
+def adapted(rows, folder, seed):
     "The model with an adapter trained on some rows."
     folder.mkdir()
     write_jsonl(folder/'train.json', rows)
-    train(model_name_or_path='tiny', train_file=folder/'train.json', output_dir=folder/'lora', **{**LEARN, 'seed': seed, **options})
+    train(model_name_or_path='tiny', train_file=folder/'train.json', output_dir=folder/'lora', **{**LEARN, 'seed': seed})
     return load_model('tiny', str(folder/'lora'))
 
 
@@ -76,35 +77,34 @@ def f1(model, records, schema, split_num):
     return evaluate(list(predict(rows, *model, batch_size=64, max_new_tokens=384)))['total']['f1']
 
 
-def claim_a(tmp, seeds, sizes, n_test, **options):
-    "{(kind, rows): [F1 by seed]}"
+def claim_a(tmp, seed, sizes, n_test):
+    "{a.KIND.ROWS: F1} of a seed."
     domains, found = tuple(domain_names(LANGUAGE, heldout=True)), {}
     schema = domain_schema(LANGUAGE, domains, TASK)
     hard = HardNegatives.build(schema)
-    for seed in seeds:
-        records, test = texts(domains, 4 * max(sizes), seed, 'train'), texts(domains, n_test, seed, 'test')
-        for kind, negatives in dict(all=None, random=at_random(hard, schema.labels, seed), hard=hard).items():
-            rows = rows_of(records, schema, max(sizes), seed, split_num=4, negatives=negatives)
-            for n in sizes:
-                value = f1(adapted(rows[:n], tmp/f'a{seed}{kind}{n}', seed, **options), test, schema, 4)
-                found.setdefault((kind, n), []).append(value)
-                print(f'a.{kind}.{n} seed {seed}: {value:.1f}', flush=True)
+    records, test = texts(domains, 4 * max(sizes), seed, 'train'), texts(domains, n_test, seed, 'test')
+    for kind, negatives in dict(all=None, random=at_random(hard, schema.labels, seed), hard=hard).items():
+        rows = rows_of(records, schema, max(sizes), seed, split_num=4, negatives=negatives)
+        for n in sizes: found[f'a.{kind}.{n}'] = f1(adapted(rows[:n], tmp/f'{kind}{n}', seed), test, schema, 4)
     return found
 
 
-def claim_b(tmp, seeds, n_rows, n_test, **options):
-    "{name: [F1 by seed]}"
+def claim_b(tmp, seed, n_rows, n_test):
+    "{b.NAME: F1, or F1 lost} of a seed."
     domains, found = (*domain_names(LANGUAGE, heldout=True), *MORE), {}
     schema = Schema(domain_schema(LANGUAGE, domains, TASK).labels[:60]) # 60 labels are 10, 20 and 30 at a time without a rest
-    for seed in seeds:
-        records, test = texts(domains, 2 * n_rows, seed, 'train'), texts(domains, n_test, seed, 'test')
-        for name, k, asked in (('query20', 20, (10, 20, 30)), ('batch4', 4, (4,))):
-            model = adapted(rows_of(records, schema, n_rows, seed, split_num=k), tmp/f'b{seed}{name}', seed, **options)
-            for t in asked:
-                found.setdefault(f'{name}.test{t}', []).append(f1(model, test, schema, t))
-                print(f'b.{name}.test{t} seed {seed}: {found[f"{name}.test{t}"][-1]:.1f}', flush=True)
-    for t in (10, 30):
-        found[f'drop{t}'] = [a - b for a, b in zip(found['query20.test20'], found[f'query20.test{t}'])]
+    records, test = texts(domains, 2 * n_rows, seed, 'train'), texts(domains, n_test, seed, 'test')
+    for name, k, asked in (('query20', 20, (10, 20, 30)), ('batch4', 4, (4,))):
+        model = adapted(rows_of(records, schema, n_rows, seed, split_num=k), tmp/name, seed)
+        for t in asked: found[f'b.{name}.test{t}'] = f1(model, test, schema, t)
+    return found | {f'b.drop{t}': found['b.query20.test20'] - found[f'b.query20.test{t}'] for t in (10, 30)}
+
+
+def both(seed, sizes, n_test):
+    "What a seed gives."
+    with tempfile.TemporaryDirectory() as tmp:
+        found = claim_a(Path(tmp), seed, sizes, n_test) | claim_b(Path(tmp), seed, max(sizes), n_test)
+    print(f'seed {seed}:', {k: round(v, 1) for k, v in found.items()}, flush=True)
     return found
 
 
@@ -114,13 +114,9 @@ def main():
     p.add_argument('--rows', type=int, nargs='+', help='training rows to try for (a); the most are used for (b)')
     p.add_argument('--texts', type=int, help='test texts of a seed (150; with --quick 40)')
     o = p.parse_args()
-    seeds = range(1, 1 + (o.seeds or (3 if o.quick else 5)))
     sizes, n_test = o.rows or ((60, 150) if o.quick else (100, 200, 400, 800)), o.texts or (40 if o.quick else 150)
-    with tempfile.TemporaryDirectory() as tmp:
-        a = claim_a(Path(tmp), seeds, sizes, n_test)
-        b = claim_b(Path(tmp), seeds, max(sizes), n_test)
-    rows = [(f'a.{kind}.{n}', *interval(v)) for (kind, n), v in a.items()] + [(f'b.{k}', *interval(v)) for k, v in b.items()]
-    write('claims', [(name, value, 'F1', low, high) for name, value, low, high in rows])
+    by_seed = side_by_side(partial(both, sizes=sizes, n_test=n_test), range(1, 1 + (o.seeds or (3 if o.quick else 5))))
+    write('claims', [(k, mean, 'F1', low, high) for k in by_seed[0] for mean, low, high in [interval([s[k] for s in by_seed])]])
 
 
 if __name__ == '__main__': main()
