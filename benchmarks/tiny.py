@@ -4,7 +4,7 @@
     python benchmarks/tiny.py --quick
 
 Every text is fresh (other seeds than training), decoding is greedy and free, everything is asked as `iepile_convert
---split test` asks it. `unseen` counts only items with a name of the half that training never drew from; `renamed` asks
+--split test` asks it. `unseen` counts only what has a name of the half that training never drew from; `renamed` asks
 by label names that training never used; `valid` is the share of answers that are plain JSON with exactly the asked keys.
 An adapter is trained by two processes, a core each, on rows that ask up to eight labels, as the model is used to.
 """
@@ -47,13 +47,12 @@ def valid(row):
     except (ValueError, TypeError): return False
 
 
-def strings(x): return [x] if isinstance(x, str) else [s for y in x for s in strings(y)]
-
-
 def unseen_f1(result):
-    "F1 of the items that hold a name which training never drew."
-    new = lambda items: [('', i) for i in items if not all(is_train_value(s) for s in strings(i[1:]))]
-    return sum((c for t in result.texts for c in tally(new(t.found), new(t.gold)).values()), Counts()).f1
+    "F1 of what holds a name which training never drew; triggers are no such names."
+    def new(task, items):
+        return [(kind, thing) for i in items for kind, thing in task.counts(i)
+                if kind != 'event' and not all(is_train_value(thing[k]) for k in task.taken[kind])]
+    return sum((c for t in result.texts for c in tally(new(t.rows[0].task, t.found), new(t.rows[0].task, t.gold)).values()), Counts()).f1
 
 
 def cell(name, jobs, model):
