@@ -361,7 +361,12 @@ def lesson_folder(
 
 # %% ../nbs/00_core.ipynb #228f24b8
 COLAB = 'https://colab.research.google.com'
-INSTALL = "#| hide\nimport sys\nif 'google.colab' in sys.modules:\n    %pip install -q "
+INSTALL = """#| hide
+import os, sys
+if 'google.colab' in sys.modules and not os.path.exists('../data/demo'):
+    !git clone -q --depth 1 https://github.com/{}
+    %cd -q {}/nbs
+    %pip install -q .."""
 
 def dress_lesson(
     nb: dict,    # a notebook as read from its file; changed in place
@@ -369,12 +374,13 @@ def dress_lesson(
     repo: str,   # `user/repository` on GitHub
 ) -> dict:       # the same notebook, with badge, install cell and metadata
     "Give a lesson its Colab badge, install cell and GPU metadata, once."
-    cells = [c for c in nb['cells'] if not ''.join(c['source']).startswith(INSTALL)]
+    own = text_id(name)[:8]
+    cells = [c for c in nb['cells'] if c.get('id') != own]
     title = ''.join(cells[0]['source']).partition('\n\n[![')[0]
     badge = f'[![Open in Colab]({COLAB}/assets/colab-badge.svg)]({COLAB}/github/{repo}/blob/main/nbs/{name})'
     cells[0]['source'] = f'{title}\n\n{badge}'.splitlines(keepends=True)
-    cells.insert(2, {'cell_type': 'code', 'execution_count': None, 'id': text_id(name)[:8], 'metadata': {}, 'outputs': [],
-                     'source': f'{INSTALL}git+https://github.com/{repo}'.splitlines(keepends=True)})
+    cells.insert(2, {'cell_type': 'code', 'execution_count': None, 'id': own, 'metadata': {}, 'outputs': [],
+                     'source': INSTALL.format(repo, repo.partition('/')[2]).splitlines(keepends=True)})
     nb['cells'] = cells
     nb['metadata'].update(accelerator='GPU', colab={'gpuType': 'T4', 'provenance': []})
     return nb

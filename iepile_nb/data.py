@@ -1132,7 +1132,7 @@ def leak(
             found += _matches(name, n, r['text'], own, [(k, texts[k]) for k in index.query(sign)], threshold)
             texts[name, n] = r['text']
             index.insert((name, n), sign, check_duplication=False)
-    return Table(found, f'{len(found)} texts are shared')
+    return Table(found, f'shared texts: {len(found)}')
 
 # %% ../nbs/02_data.ipynb #de997ed4
 def _matches(name, n, text, own, near, threshold):

@@ -103,7 +103,7 @@ ENCODER = 'sentence-transformers/all-MiniLM-L6-v2'
 @lru_cache(maxsize=1)
 def _load_encoder(name):
     "A sentence-transformers model; raises `UserError` where that is not possible."
-    hint = "comparing labels by an encoder needs sentence-transformers: pip install 'iepile_nb[encoder]'"
+    hint = "comparing labels by an encoder needs sentence-transformers: pip install sentence-transformers"
     try: from sentence_transformers import SentenceTransformer
     except ImportError: raise UserError(hint) from None
     try: return SentenceTransformer(str(name), device='cpu')

@@ -7,11 +7,11 @@ __all__ = ['ASSETS', 'LANGUAGES', 'ONSETS', 'VOWELS', 'CODAS', 'BUILTIN', 'MARK'
            'MARKS', 'CHAT', 'KINDS', 'STATE', 'load_grammar', 'domain_names', 'parse_pattern', 'coined', 'Words',
            'is_train_value', 'Values', 'Mentions', 'listed', 'Clauses', 'Statements', 'capitalised', 'Text', 'Draft',
            'draw_record', 'sentences', 'entries', 'domain_schema', 'dataset', 'write_schema', 'make_demo', 'halves',
-           'reserved_names', 'label_words', 'mixed_name', 'made_up', 'other_names', 'renamed_record', 'renamed_schema',
-           'Ask', 'with_made_up', 'make_row', 'training_rows', 'words', 'openings', 'train_tokenizer', 'new_model',
-           'Row', 'encode_row', 'lower_layers', 'losses_of', 'answer_loss', 'find_marks', 'token_marks', 'Probe',
-           'copy_batch', 'set_copying', 'grow', 'row_batches', 'added_up', 'backward', 'compiled_body', 'answers',
-           'sample_rows', 'score', 'score_together', 'optimizers', 'Run', 'note', 'update', 'steps', 'train',
+           'reserved_names', 'label_words', 'unknown_word', 'mixed_name', 'made_up', 'other_names', 'renamed_record',
+           'renamed_schema', 'Ask', 'with_made_up', 'make_row', 'training_rows', 'words', 'openings', 'train_tokenizer',
+           'new_model', 'Row', 'encode_row', 'lower_layers', 'losses_of', 'answer_loss', 'find_marks', 'token_marks',
+           'Probe', 'copy_batch', 'set_copying', 'grow', 'row_batches', 'added_up', 'backward', 'compiled_body',
+           'answers', 'sample_rows', 'score', 'score_together', 'optimizers', 'Run', 'note', 'update', 'steps', 'train',
            'plot_losses', 'plot_scores', 'main', 'joined_logs', 'ship']
 
 # %% ../nbs/13_tiny.ipynb #d2d6bf1f
@@ -376,9 +376,9 @@ def reserved_names(language: str) -> frozenset[str]:
     "Names that training must not use: the `unseen` ones, and all of the domains that are held out."
     res = set()
     for d in load_grammar(language)['domains'].values():
-        every = {l: e for kind in ('entities', 'relations', 'events') for l, e in d[kind].items()}
-        every |= {r: x for e in every.values() for r, x in e.get('roles', {}).items()}
-        for l, e in every.items(): res.update(e['unseen'], [l, *e['aliases']] if d['heldout'] else ())
+        every = [p for kind in ('entities', 'relations', 'events') for p in d[kind].items()]
+        every += [p for _, e in every for p in e.get('roles', {}).items()]
+        for l, e in every: res.update(e['unseen'], [l, *e['aliases']] if d['heldout'] else ())
     return frozenset(res)
 
 @lru_cache(maxsize=None)
@@ -389,16 +389,21 @@ def label_words(language: str) -> tuple[str, ...]:
     return tuple(unique(w for n in names for w in halves(language, n)))
 
 # %% ../nbs/13_tiny.ipynb #6a0d1c03
+def unknown_word(rng: random.Random, language: str) -> str:
+    "A word that tells nothing: a coined one; in Chinese, any of the common characters of GB 2312 (its first level)."
+    if language == 'en': return coined(rng, load_grammar(language)['pieces'])
+    return bytes((rng.randint(0xb0, 0xd6), rng.randint(0xa1, 0xfe))).decode('gb2312')
+
 def mixed_name(
     rng: random.Random,
     language: str,
     names: list[str], # names of one label
 ) -> str:             # '' if the mixture is a name that training must not use
-    "A name from words of two names, sometimes with a made-up word before it."
-    a, b = (rng.choice(halves(language, n)) for n in rng.sample(names, 2))
+    "A name from words of two names, or from a word of one and an unknown word."
     glue = ' ' if language == 'en' else ''
-    first = coined(rng, load_grammar(language)['pieces']) + glue if rng.random() < .2 else ''
-    name = first + (a if a == b else rng.choice((a + glue + b, b + glue + a)))
+    a, b = (rng.choice(halves(language, n)) for n in rng.sample(names, 2))
+    if rng.random() < .35: b = unknown_word(rng, language)
+    name = a if a == b else glue.join(rng.sample((a, b), 2))
     return '' if name in reserved_names(language) else name
 
 # %% ../nbs/13_tiny.ipynb #6a0d1c04
@@ -415,7 +420,7 @@ def other_names(
     language: str,
     domains: str | tuple[str, ...],
     rng: random.Random,
-    share: float = .5,          # of the labels that get another name
+    share: float = .6,          # of the labels that get another name
     pool: str = 'aliases',      # aliases, or unseen: names that training never uses
 ) -> dict:                      # {label: name}, and {(event, role): name}
     "Draw other names for the labels of some domains, no two alike."
@@ -425,7 +430,7 @@ def other_names(
     def draw(key, entry, taken):
         if rng.random() >= share: return
         label = key if isinstance(key, str) else key[1]
-        mixed = pool == 'aliases' and rng.random() < .35 and mixed_name(rng, language, [label, *entry[pool]])
+        mixed = pool == 'aliases' and rng.random() < .45 and mixed_name(rng, language, [label, *entry[pool]])
         free = [a for a in ([mixed] if mixed else entry[pool]) if a not in taken]
         if free: taken.add(names.setdefault(key, rng.choice(free)))
     for label, e in every.items():
@@ -510,7 +515,7 @@ def make_row(
 
 # %% ../nbs/13_tiny.ipynb #a307f8f7
 # how often each task is asked
-SHARES = {'NER': .31, 'RE': .3, 'EE': .27, 'EET': .04, 'EEA': .03, 'SPO': .02, 'KG': .03}
+SHARES = {'NER': .29, 'RE': .34, 'EE': .25, 'EET': .04, 'EEA': .03, 'SPO': .02, 'KG': .03}
 
 def training_rows(
     seed: int = 42,

@@ -73,9 +73,9 @@ def encode_rows(
             if set(e.labels) == {-100}: raise UserError('nothing is left of the answer; raise --cutoff_len')
             encoded.append(e)
         except UserError as e: problems.append(f'row {n}: {e}')
-    log.info('%d rows; %d were shortened, the answers of %d of them too', len(encoded),
+    log.info('rows: %d; shortened: %d, and of these in the answer: %d', len(encoded),
              sum(e.left_out > 0 or e.cut for e in encoded), sum(e.cut for e in encoded))
-    if problems: log.warning('%d rows were left out; the first is %s', len(problems), problems[0])
+    if problems: log.warning('left out: %d of %d rows; the first is %s', len(problems), len(rows), problems[0])
     if not encoded: raise UserError(f'no row is left to train on; {problems[0] if problems else "all are held out"}')
     return encoded
 

@@ -82,7 +82,7 @@ def test_rows_are_counted(tokenizer, caplog):
     rows = [{'instruction': json.dumps({'instruction': 'i', 'schema': ['a'], 'input': 'x. ' * n}), 'output': '{}'} for n in (1, 300)]
     rows += [{'instruction': 'q', 'output': ''}, {'instruction': json.dumps({'instruction': 'i', 'schema': ['a'] * 500, 'input': 'x'}), 'output': '{}'}]
     with caplog.at_level('INFO', 'iepile_nb'): out = encode_rows(rows, tokenizer, get_template('alpaca', tokenizer), cutoff_len=200)
-    assert len(out) == 2 and '2 rows; 1 were shortened' in caplog.text and '2 rows were left out; the first is row 3' in caplog.text
+    assert len(out) == 2 and 'rows: 2; shortened: 1' in caplog.text and 'left out: 2 of 4 rows; the first is row 3' in caplog.text
 
 
 # The command
