@@ -2,9 +2,13 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 os.environ.setdefault('HF_HUB_OFFLINE', '1')  # tests load nothing from a hub
 os.environ.setdefault('OMP_NUM_THREADS', '1') # threads of small models only wait for each other
+
+settings.register_profile('patient', deadline=None) # a busy machine is no failure
+settings.load_profile('patient')
 
 ROOT = Path(__file__).parent.parent
 SHARED = Path(os.environ.get('IEPILE_SHARED', ROOT.parent/'shared'))

@@ -77,7 +77,7 @@ def answered(task, rows):
     return got, questions
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(case(), st.sampled_from([1, .5, 0, -1]), st.integers(-1, 7).filter(bool), st.booleans(), st.booleans())
 def test_round_trip(c, p, k, shuffled, hard):
     "What a record's rows answer, parsed back, is what was annotated and asked."
@@ -92,7 +92,7 @@ def test_round_trip(c, p, k, shuffled, hard):
     if p == 1 and not hard and task.name != 'EEA': assert {q.label for q in questions} >= set(schema.labels)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(case(), st.integers(-1, 7).filter(bool))
 def test_test_rows_ask_everything(c, k):
     task, schema, record = c

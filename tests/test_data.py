@@ -104,7 +104,7 @@ def test_a_schema_that_would_lose_labels_is_refused(tmp_path, task, schema, says
     with pytest.raises(UserError, match=says): read_schema(tmp_path/'s.json', task)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(json_value, min_size=1, max_size=4), st.sampled_from(list(TASKS)), st.sampled_from(['', 'a']))
 def test_any_json_is_a_schema_or_a_clear_error(tmp_path_factory, values, task, theme):
     path = save(tmp_path_factory.getbasetemp()/'any.json', *values)
@@ -358,13 +358,13 @@ def read_spoiled(src, form, raw):
 @pytest.mark.parametrize('form', [*FILES, 'brat'])
 def test_spoiled_files_lose_nothing_in_silence(form, tmp_path_factory):
     folder = tmp_path_factory.mktemp('spoiled')
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200)
     @given(broken([form]))
     def spoil(case): read_spoiled(spoiled_file(folder, *case), *case)
     spoil()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(broken())
 def test_spoiled_files_are_converted_or_refused(tmp_path_factory, case):
     form, _ = case
@@ -422,7 +422,7 @@ def test_check_command(tmp_path, capsys):
     assert main(['check', *args[:-1], str(tmp_path/'none.json')]) == 1 and main(['check', *args, args[-1]]) == 1
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(broken())
 def test_check_names_or_keeps_every_record(tmp_path_factory, case):
     "However a record is spoiled, it is kept, or dropped with a reason into the side file."

@@ -102,7 +102,7 @@ def test_lies_are_not(tiny):
     assert accepts(tiny[1], ner, qs, 'Ines moved to Porto', '{"a": ["Ines", "moved to"], "b": ["Porto"]}')
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(text=st.text(st.characters(exclude_categories=[]), max_size=30) | st.text('"\\\n\x00a', max_size=12), data=st.data())
 def test_every_piece_of_a_text_can_be_said(text, data):
     "Also where it must be escaped; a surrogate cannot be written."

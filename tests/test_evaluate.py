@@ -388,7 +388,7 @@ ANNOTATIONS = {
 
 
 @pytest.mark.parametrize('task', TASKS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_perfect_answers_score_100(task, data):
     records = [{'text': data.draw(st.sampled_from(['X Y Z', '公司 Y', ''])), TASKS[task].key: data.draw(ANNOTATIONS[task])}
@@ -410,7 +410,7 @@ bad_answer = st.none() | st.text(max_size=20) | junk | junk.map(json.dumps) | ju
 
 
 @pytest.mark.parametrize('task', TASKS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_no_answer_ever_raises(task, data):
     record = {'text': 'X Y Z', TASKS[task].key: data.draw(ANNOTATIONS[task])}
@@ -491,7 +491,7 @@ def test_confusions_and_hard_negatives(tmp_path):
 
 
 @pytest.mark.parametrize('task', TASKS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_errors_add_up(task, data):
     "Everything wrong or missed is in exactly one error; each error has one kind."
@@ -509,7 +509,7 @@ def test_errors_add_up(task, data):
 # orders ---------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize('task', TASKS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(data=st.data())
 def test_another_order_asks_the_same(task, data):
     "Perfect answers are perfect in every order; each order is the same every time, and its own."

@@ -65,7 +65,7 @@ def test_nervaluate_agrees(matching):
 
 
 @pytest.mark.long
-@settings(max_examples=5000, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=5000, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_5000_mangled_answers(data):
     "Whatever a model writes: a score, kinds of errors, no crash."

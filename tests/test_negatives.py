@@ -19,7 +19,7 @@ text = st.text(st.characters(codec='utf-8'), min_size=0, max_size=12)
 
 # ---- any labels
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(text, max_size=14))
 def test_any_labels(labels):
     K = build(labels)
@@ -132,7 +132,7 @@ def test_mistakes_of_every_task(task, gold_form):
     assert not confusions([a, b], [right]).any()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.one_of(st.none(), st.text(max_size=30), st.recursive(st.none() | st.integers() | st.text(max_size=5), lambda x: st.lists(x, max_size=3) | st.dictionaries(
     st.sampled_from(['city', 'country', 'entity', 'x']), x, max_size=3), max_leaves=6)), st.sampled_from(['output', 'label', 'instruction', 'task']))
 def test_spoiled_rows_do_no_harm(junk, key):

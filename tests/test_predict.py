@@ -322,7 +322,7 @@ def test_long_texts_in_pieces(tmp_path, monkeypatch, caplog):
 
 # Reading free answers
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.text('{}[]":,\\ ab1\n甲`', max_size=40))
 def test_reading_never_raises(text):
     found, note = read_answer(text)

@@ -149,7 +149,7 @@ def test_rows_that_fit_are_not_touched(tokenizer):
 
 texts = st.text(st.sampled_from('ab 甲乙。.!?\n"\\\'{}/<s>é\U0001f600'), max_size=300)
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(text=texts, answer=st.text('ab甲"', max_size=80), cutoff=st.integers(250, 700), target=st.integers(1, 120),
        name=st.sampled_from(['alpaca', 'llama2_zh', 'qwen', 'auto']))
 def test_shortening(tokenizer, text, answer, cutoff, target, name):
@@ -191,7 +191,7 @@ def test_plain_instructions_are_shortened_too(tokenizer):
 
 def inputs(parts): return [json.loads(p)['input'] for p in parts]
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(text=texts, room=st.integers(290, 700), overlap=st.sampled_from([None, 0, 5, 40]))
 def test_windows_cover_the_text(tokenizer, text, room, overlap):
     t = TEMPLATES['alpaca']
