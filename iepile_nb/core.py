@@ -5,11 +5,11 @@
 # %% auto #0
 __all__ = ['log', 'NOT_TEXT', 'EMPTY', 'PRETTY', 'COLAB', 'INSTALL', 'Later', 'UserError', 'located', 'atomic_write', 'part_file',
            'text_file', 'decoded', 'fail', 'line_blocks', 'parse_lines', 'is_array', 'read_jsonl', 'write_jsonl',
-           'text_id', 'record_rng', 'Draws', 'in_notebook', 'progress', 'Flag', 'old_flags', 'start_logging', 'command',
-           'environment', 'lesson_folder', 'dress_lesson']
+           'text_id', 'record_rng', 'Draws', 'in_notebook', 'progress', 'Flag', 'old_flags', 'at_least', 'check_apart',
+           'start_logging', 'command', 'environment', 'lesson_folder', 'dress_lesson']
 
 # %% ../nbs/00_core.ipynb #2b59a469
-import argparse, logging, os, platform, random, shutil, struct, sys, tempfile, time
+import argparse, logging, os, platform, random, re, shutil, struct, sys, tempfile, time
 from hashlib import blake2b, sha256
 from importlib import import_module
 from contextlib import contextmanager, suppress
@@ -47,6 +47,10 @@ def atomic_write(
     path: str | Path, # where the finished file shall stand; missing folders are made
 ) -> Iterator[Any]:   # a binary file to write to
     "Write a file that appears under its name only when it is complete."
+    path = Path(os.path.realpath(path) if os.path.islink(path) else path)
+    if path.exists() and not path.is_file() and not path.is_dir():
+        with open(path, 'wb') as f: yield f
+        return
     with part_file(path) as f:
         yield f
         f.close()
@@ -104,7 +108,8 @@ def text_file(path: str | Path) -> Path:
     "The path of a file of text. Raises `UserError` if there is none, or one of another kind."
     path = Path(path)
     if path.is_dir(): raise located(path, msg='is a folder; name a file')
-    if not path.is_file(): raise located(path, msg='no such file; check the path')
+    if not path.exists(): raise located(path, msg='no such file; check the path')
+    if not path.is_file(): raise located(path, msg='a pipe or a device; save what it gives to a file, which can be read twice')
     with open(path, 'rb') as f: head = f.read(4)
     for start, what in NOT_TEXT.items():
         if head.startswith(start): raise located(path, msg=what)
@@ -305,6 +310,21 @@ def old_flags(
     for f in flags:
         a = parser.add_argument(f.name, action=Ignore, nargs='?' if f.takes_value else 0, help=argparse.SUPPRESS)
         a.reason = f.reason
+
+# %% ../nbs/00_core.ipynb #a7d40c12
+def at_least(low: int) -> Callable: # from the string on the command line to the number
+    "The type of an argument that is a whole number, not below `low`."
+    def number(s):
+        if not re.fullmatch(r'[+-]?[0-9]+', s): raise argparse.ArgumentTypeError(f'{s!r} is no whole number')
+        if int(s) < low: raise argparse.ArgumentTypeError(f'{s} is less than {low}')
+        return int(s)
+    return number
+
+def check_apart(tgt: str | Path, *sources: str | Path):
+    "Raises `UserError` if the target of a command is one of its sources."
+    for s in sources:
+        if os.path.exists(tgt) and os.path.exists(s) and os.path.samefile(tgt, s):
+            raise located(tgt, msg='is read from and cannot be written to; name another file')
 
 # %% ../nbs/00_core.ipynb #301a375b
 class _ToStderr(logging.Handler):

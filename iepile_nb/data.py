@@ -4,15 +4,15 @@
 
 # %% auto #0
 __all__ = ['html', 'BAD_SCHEMA', 'IMPORTERS', 'BRAT_OTHERS', 'CJK', 'HF_FILES', 'CJK_FONTS', 'KINDS', 'STOP_WORDS', 'COLOURS',
-           'read_schema', 'check_record', 'read_lines', 'importer', 'are_plain', 'record_blocks', 'numbered_records',
-           'check_any', 'read_records', 'spo_triples', 'infer_schema', 'build_each', 'say_left_out', 'from_spans',
-           'read_doccano', 'read_label_studio', 'read_brat', 'bio_spans', 'join_tokens', 'from_tokens', 'read_conll',
-           'hub_error', 'read_hf', 'read_instructie', 'gather', 'read_iepile', 'Table', 'label_counts',
+           'TAKES', 'read_schema', 'check_record', 'read_lines', 'importer', 'are_plain', 'record_blocks',
+           'numbered_records', 'check_any', 'read_records', 'spo_triples', 'infer_schema', 'build_each', 'say_left_out',
+           'from_spans', 'read_doccano', 'read_label_studio', 'read_brat', 'bio_spans', 'join_tokens', 'from_tokens',
+           'read_conll', 'hub_error', 'read_hf', 'read_instructie', 'gather', 'read_iepile', 'Table', 'label_counts',
            'readable_fonts', 'plot_counts', 'Stats', 'stats', 'Problem', 'Report', 'mended_record', 'mended', 'check',
            'poor', 'cleaned', 'clean', 'pieces', 'jaccard', 'leak', 'leak_counts', 'corpus', 'plot_corpus', 'main']
 
 # %% ../nbs/02_data.ipynb #637acdd9
-import argparse, copy, json, math, re, unicodedata, zlib
+import argparse, copy, json, math, os, re, unicodedata, zlib
 from collections import Counter, deque
 from functools import lru_cache
 from itertools import chain, count, islice
@@ -952,15 +952,19 @@ def _strings_of(item, where):
 
 def _loose(s):
     "A string without case, width and blanks, and where each character stood."
-    pairs = [(f, i) for i,
-             c in enumerate(s) for f in unicodedata.normalize('NFKC', c).casefold() if not f.isspace()]
+    pairs = [(f, i) for i, c in enumerate(s) for f in unicodedata.normalize('NFKC', c).casefold() if not f.isspace()]
     return ''.join(f for f, _ in pairs), [i for _, i in pairs]
 
+def _in_word(text, i):
+    "Is a place of a text within a word? Wide characters (Chinese, Japanese) are words by themselves."
+    return 0 < i < len(text) and all(c.isalnum() and unicodedata.east_asian_width(c) not in 'WF' for c in text[i - 1:i + 1])
+
 def _spelt(text, s):
-    "How the text spells a string, apart from case, width and blanks; None if it does not have it."
+    "How the text spells a string, apart from case, width and blanks; None if it does not have it as whole words."
     (plain, places), (wanted, _) = _loose(text), _loose(s)
-    at = plain.find(wanted) if wanted else -1
-    return None if at < 0 else text[places[at]:places[at + len(wanted) - 1] + 1]
+    for m in re.finditer(f'(?={re.escape(wanted)})', plain) if wanted else ():
+        start, end = places[m.start()], places[m.start() + len(wanted) - 1] + 1
+        if not _in_word(text, start) and not _in_word(text, end): return text[start:end]
 
 # %% ../nbs/02_data.ipynb #14ca3540
 def _mend_strings(item, where, text, line, report):
@@ -968,14 +972,13 @@ def _mend_strings(item, where, text, line, report):
     missing = False
     for holder, key, name in _strings_of(item, where):
         s = holder.get(key) or ''
-        if s == NAN or not s and key in ('event_trigger', 'argument'): continue
         if s != s.strip():
             report.add(line, 'blanks', name, f"'{s}' has blanks at its ends; they are no part of a mention",
                        'repaired')
             holder[key] = s = s.strip()
+        if s == NAN or not s and key in ('event_trigger', 'argument'): continue
         if not s:
-            report.add(line, 'empty', name, 'an empty mention; name one or leave the annotation out',
-                       'dropped')
+            report.drop(line, 'empty', name, 'an empty mention; name one or leave the annotation out', item)
             missing = True
         elif s not in text and (found := _spelt(text, s)):
             report.add(line, 'spelling', name,
@@ -991,13 +994,13 @@ def _mend_labels(item, where, task, schema, line, report):
     "Check label and parts of an annotation against the schema. Is it to be dropped?"
     (label, (found, *_)), = task.gold({task.key: [item]}, schema).items()
     if label not in schema.labels:
-        report.add(line, 'label', where, f"the schema has no label '{label}'; add it there or leave it out", 'dropped')
+        report.drop(line, 'label', where, f"the schema has no label '{label}'; add it there or leave it out", item)
         return True
     parts = {p for p, _ in task.mentions((label, *found)) if p and p not in task.names}
     strange = parts - set(schema.parts.get(label, parts))
     for p in sorted(strange):
-        report.add(line, 'part', where,
-                   f"the schema has no '{p}' for '{label}'; add it there or leave it out", 'dropped')
+        report.drop(line, 'part', where, f"the schema has no '{p}' for '{label}'; add it there or leave it out",
+                    copy.deepcopy(item))
     if strange and 'arguments' in item:
         item['arguments'] = [a for a in item['arguments'] if a['role'] not in strange]
     return bool(strange) and 'arguments' not in item
@@ -1016,7 +1019,7 @@ def mended_record(
         where = f'{task.key}[{i}]'
         key = tuple(item.get(k) for k in task.dedup)
         if key and key in seen:
-            report.add(line, 'repeated', where, 'the same annotation stands in the record already', 'dropped')
+            report.drop(line, 'repeated', where, 'the same annotation stands in the record already', item)
             continue
         seen.add(key)
         if _mend_strings(item, where, record['text'], line, report): continue
@@ -1198,6 +1201,11 @@ def _plot_domains(sets, ax):
     ax.xaxis.get_major_locator().set_params(integer=True)
 
 # %% ../nbs/02_data.ipynb #1a551f94
+def _share(s):
+    "A number between 0 and 1 on the command line."
+    if 0 < float(s) <= 1: return float(s)
+    raise argparse.ArgumentTypeError(f'{s} is not above 0 and at most 1')
+
 def _parser():
     "The arguments of `iepile_data`."
     p = argparse.ArgumentParser(prog='iepile_data', description='Look at annotated records, and mend them.',
@@ -1215,19 +1223,19 @@ def _parser():
     a('--fix', action='store_true', help='check: write what can be used to --tgt_path')
     a('--tgt_path', help='check --fix, clean: the good records; what was dropped goes to a file beside it; '
                     'stats: a picture; recipe: a folder')
-    a('--split_num', type=int, help='stats: labels asked at a time')
-    a('--threshold', type=float, default=.8,
+    a('--split_num', type=at_least(1), help='stats: labels asked at a time')
+    a('--threshold', type=_share, default=.8,
       help='leak: overlap from which texts are near, 0 to 1 (%(default)s)')
-    a('--limit', type=int, help='stats, leak: only the first N records of a file')
+    a('--limit', type=at_least(1), help='stats, leak: only the first N records of a file')
     return p
 
 # %% ../nbs/02_data.ipynb #82a2a2ce
 def _raw_lines(path, lines):
-    "Some lines of a file as text, by number; bytes that are no UTF-8 are escaped."
+    "Some lines of a file as text, by number, or items of an array; bytes that are no UTF-8 are escaped."
     if not lines or not Path(path).is_file(): return {}
+    if is_array(path): return {n: encode(x) for n, x in enumerate(orjson.loads(Path(path).read_bytes()), 1) if n in lines}
     with open(path, 'rb') as f:
-        return {n: l.decode('utf-8', 'backslashreplace').rstrip('\r\n') for n,
-                l in enumerate(f, 1) if n in lines}
+        return {n: l.decode('utf-8', 'backslashreplace').rstrip('\r\n') for n, l in enumerate(f, 1) if n in lines}
 
 def _side_file(report, tgt):
     "Write what was dropped beside the target; its name."
@@ -1241,10 +1249,11 @@ def _side_file(report, tgt):
 def _write_kept(o, report, records, suffix):
     "Write the records that are kept, and beside them those that are not."
     tgt = o.tgt_path or Path(report.path).with_suffix(suffix)
+    check_apart(tgt, report.path)
     write_jsonl(tgt, records)
     print(f'{tgt}: {report.kept} of {report.n} records')
-    if report.dropped: print(f'{_side_file(report, tgt)}: {len(report.dropped)} records, with the reason')
-    _list(report, [p for p in report.problems if p.fix == 'nothing'])
+    if report.dropped: print(f'{_side_file(report, tgt)}: what was dropped ({len(report.dropped)}), with the reason')
+    _list(report, [p for p in report.problems if p.fix == 'nothing' or p.kind == 'spelling'])
     print(report.summary())
 
 def _list(report, problems):
@@ -1272,10 +1281,12 @@ def _stats(o, task, schema):
                   o.split_num)
     print(found)
     print(Table({'label': l or '(nothing)', 'annotations': n} for l, n in found.counts.most_common()))
-    if o.tgt_path: found.plot().savefig(o.tgt_path, dpi=150)
+    if o.tgt_path:
+        try: found.plot().savefig(o.tgt_path, dpi=150)
+        except ValueError as e: raise located(o.tgt_path, msg=f'no picture that can be written ({e})') from None
 
 def _leak(o, task, schema):
-    if len(o.src_path) < 2: raise UserError('leak compares files; name two or more after --src_path')
+    if len({*map(os.path.realpath, o.src_path)}) < max(2, len(o.src_path)): raise UserError('leak compares files; name two or more different ones after --src_path')
     read = lambda p: islice(numbered_records(p, task, False, o.form), o.limit)
     found = leak({p: read(p) for p in o.src_path}, o.threshold)
     print(found)
@@ -1289,20 +1300,30 @@ def _recipe(o):
     print(mix(read_recipe(o.src_path[0]), o.tgt_path, o.src_path[0]))
 
 # %% ../nbs/02_data.ipynb #104a7400
+# the options that each part takes
+TAKES = {'check': 'form task schema_path split fix tgt_path', 'stats': 'form task schema_path split split_num tgt_path limit',
+         'leak': 'form task threshold limit', 'clean': 'form task split tgt_path', 'recipe': 'tgt_path'}
+
+def _read_arguments(argv):
+    "The arguments of a part; `UserError` for one that it would not use."
+    p = _parser()
+    o = p.parse_args(argv)
+    for k, v in vars(o).items():
+        if v != p.get_default(k) and k not in ('what', 'src_path', *TAKES[o.what].split()):
+            raise UserError(f"{o.what} does not use --{'from' if k == 'form' else k}; leave it out")
+    if o.what == 'check' and o.tgt_path and not o.fix: raise UserError('check writes nothing without --fix; leave --tgt_path out, or add --fix')
+    if o.what != 'leak' and len(o.src_path) > 1: raise UserError(f'{o.what} takes one file; only leak compares several')
+    return o
+
 @command
 def main(argv):
     "Look at annotated records."
-    o = _parser().parse_args(argv)
-    task = get_task(o.task)
+    o = _read_arguments(argv)
     if o.what == 'recipe': return _recipe(o)
-    if o.what != 'leak' and len(o.src_path) > 1:
-        raise UserError(f'{o.what} takes one file; only leak compares several')
-    records = lambda: (r for _,
-                       r in numbered_records(o.src_path[0], task, form=o.form, bad=lambda e, raw=None: None))
-    schema = None
-    if o.what in ('check', 'stats') and o.schema_path:
-        if o.schema_path == 'auto': schema = infer_schema(records(), task)
-        else: schema = read_schema(o.schema_path, task)
+    task, schema = get_task(o.task), None
+    records = lambda: (r for _, r in numbered_records(o.src_path[0], task, form=o.form, bad=lambda e, raw=None: None))
+    if o.schema_path == 'auto': schema = infer_schema(records(), task)
+    elif o.schema_path: schema = read_schema(o.schema_path, task)
     {'check': _check, 'stats': _stats, 'leak': _leak, 'clean': _clean}[o.what](o, task, schema)
 
 # %% ../nbs/02_data.ipynb #f033ca39
