@@ -68,7 +68,7 @@ def test_rows(job: Job) -> list[dict]:
     return list(convert(job.test, job.schema, job.task, job.language, 'test', source=job.source))
 
 # %% ../nbs/11_course.ipynb #7717abd1
-LEARN = dict(num_train_epochs=6, learning_rate=3e-3, per_device_train_batch_size=16, lora_r=32, lora_alpha=64, lora_dropout=0,
+LEARN = dict(num_train_epochs=5, learning_rate=3e-3, per_device_train_batch_size=16, lora_r=32, lora_alpha=64, lora_dropout=0,
              neftune_noise_alpha=5, cutoff_len=1024, lr_scheduler_type='cosine', logging_steps=5, save_strategy='no') # what suits the embedded model and some hundred rows
 
 # %% ../nbs/11_course.ipynb #68a6b850

@@ -8,8 +8,8 @@ __all__ = ['ANY', 'MODES', 'MODEL_FLAGS', 'PREDICT_FLAGS', 'Slots', 'takes_slots
            'allowed', 'Asked', 'ask_row', 'ask_rows', 'in_windows', 'joined', 'plan', 'Answer', 'failed', 'Decoder',
            'confidence', 'predict', 'answer_rows', 'answer_texts', 'generate', 'read_answer', 'weights_id',
            'number_format', 'Journal', 'Extraction', 'guess_language', 'as_questions', 'Extractions', 'graph', 'draw',
-           'Extractor', 'calibration', 'plot_calibration', 'boolean', 'positive', 'model_arguments', 'load_arguments',
-           'flags', 'read_labels', 'parity', 'main']
+           'Extractor', 'calibration', 'plot_calibration', 'boolean', 'model_arguments', 'load_arguments', 'flags',
+           'read_labels', 'read_rows', 'parity', 'main']
 
 # %% ../nbs/07_infer.ipynb #379a1781
 import argparse, csv, hashlib, io, json, os, re, time
@@ -17,13 +17,14 @@ from bisect import bisect_right
 from collections import Counter
 from functools import lru_cache, partial
 from html import escape
-from itertools import accumulate, chain
+from itertools import accumulate, chain, islice
 from pathlib import Path
 from typing import Iterable, Iterator, NamedTuple
 
 from fastcore.basics import patch
 
 from .core import *
+from .convert import LANGUAGES
 from .tasks import *
 from .prompt import *
 
@@ -475,14 +476,16 @@ def ask_row(row: dict, tokenizer, template: Template, cutoff_len: int) -> tuple[
 
 def ask_rows(rows: list[dict], tokenizer, template: Template, cutoff_len: int) -> list[Asked]:
     "What rows ask; what cannot be asked or had to give way is logged."
-    asked, shortened = [], 0
+    asked, wrong, shortened = [], [], 0
     for n, row in enumerate(rows, 1):
         try: a, left_out = ask_row(row, tokenizer, template, cutoff_len)
         except UserError as e:
-            log.warning("row %d gets an empty answer: %s", n, e)
+            wrong.append((n, e))
             a, left_out = Asked(None), 0
         asked.append(a)
         shortened += left_out > 0
+    more = f', as do {len(wrong) - 1} more of {len(rows)} rows' if len(wrong) > 1 else ''
+    if wrong: log.warning('row %d gets an empty answer%s: %s', wrong[0][0], more, wrong[0][1])
     if shortened: log.warning('%d of %d prompts were longer than --cutoff_len %d, so the end of their '
                               'input text was left out', shortened, len(rows), cutoff_len)
     return asked
@@ -647,11 +650,15 @@ def predict(
     constrain: str | None = None, # span: values from the text; schema: asked labels and shape; free; failed: span where free fails;
                                 # None = span, but free for an encoder-decoder
     window: bool = False,       # ask long texts in pieces?
-) -> Iterator[dict]:            # the same rows with `output`
+) -> Iterator[dict]:            # the same rows with `output`; a gold one, as in training rows, becomes their `label`
     "Answer rows: one out for each one in, in their order."
     rows, template = list(rows), get_template(template, tokenizer)
     decoder = Decoder(model, tokenizer, end_ids(model, tokenizer, template), constrain, max_new_tokens, batch_size)
-    for row, a in zip(rows, answer_texts(decoder, rows, template, cutoff_len, window)): yield {**row, 'output': a.text}
+    for row, a in zip(rows, answer_texts(decoder, rows, template, cutoff_len, window)): yield {**row, **_gold(row), 'output': a.text}
+
+def _gold(row):
+    "The gold answer of a training row, as its `label`."
+    return {'label': row['output']} if row.get('label') is None and row.get('output') is not None else {}
 
 # %% ../nbs/07_infer.ipynb #11b6b477
 def answer_rows(
@@ -747,21 +754,27 @@ class Journal:
         if not good: self._write(about)
 
 # %% ../nbs/07_infer.ipynb #cf25d89d
+def _line(entry): return json.dumps(entry, ensure_ascii=False).encode('utf-8', 'replace') + b'\n'
+
 @patch
 def _read(self: Journal, about):
-    "Take what is there; the number of bytes up to a line that was being written."
+    "Take what is there; the number of bytes up to a line that was being written, or that cannot be read."
     good = 0
     for line in self.path.read_bytes().splitlines(keepends=True):
-        if not line.endswith(b'\n'): break
-        entry = json.loads(line)
+        try:
+            entry = dict(json.loads(line if line.endswith(b'\n') else b''))
+            if good: self.done[entry['row']] = Answer(*entry['answer'])
+            elif not entry.keys() & about: raise ValueError
+        except (ValueError, TypeError, KeyError):
+            if good or _line(about).startswith(line): break
+            raise located(self.path, msg='is no journal of a prediction; replace it with --overwrite, or choose another --output_file') from None
         if not good: self._compare(entry, about)
-        else: self.done[entry['row']] = Answer(*entry['answer'])
         good += len(line)
     return good
 
 @patch
 def _write(self: Journal, entry):
-    self.file.write(json.dumps(entry, ensure_ascii=False).encode('utf-8', 'replace') + b'\n')
+    self.file.write(_line(entry))
     self.file.flush()
     if (now := time.monotonic()) > self.synced + 1:
         os.fsync(self.file.fileno())
@@ -995,6 +1008,7 @@ def _put(self: Extractor, name, folder):
 def _ask(self: Extractor, text, schema, task, language, split_num):
     "An empty extraction for each text, and the rows to be asked about them: (extraction, questions, row)."
     task = get_task(task)
+    if language not in (None, *LANGUAGES): raise UserError(f"no language '{language}'; there are {', '.join(LANGUAGES)}")
     batches = task.batches(as_questions(task, schema), split_num or task.split_num)
     found = Extractions(Extraction(task, t) for t in ([text] if isinstance(text, str) else text))
     rows = [(e, b, {'task': task.name, 'instruction': instruction(task, language or guess_language(e.text), b, e.text)})
@@ -1086,11 +1100,6 @@ def boolean(s: str) -> bool:
     if s.lower() in ('true', 'yes', '1', 'false', 'no', '0'): return s.lower() in ('true', 'yes', '1')
     raise argparse.ArgumentTypeError(f'{s!r} is neither true nor false')
 
-def positive(s: str) -> int:
-    "A whole number above 0 on the command line."
-    if s.isascii() and s.isdigit() and int(s): return int(s)
-    raise argparse.ArgumentTypeError(f'{s!r} is no whole number above 0')
-
 # %% ../nbs/07_infer.ipynb #b4b7555f
 def model_arguments(p: argparse.ArgumentParser):
     "The arguments that say which model is loaded, and how it is prompted."
@@ -1105,7 +1114,7 @@ def model_arguments(p: argparse.ArgumentParser):
     a('--template', help="the text around a question; without it the adapter's own, else auto: the tokenizer's own or "
       f"alpaca. There are {', '.join(TEMPLATES)}")
     a('--force', **switch, help='use an adapter with another prompt or base than it was trained with')
-    a('--cutoff_len', type=positive, default=1024, help='tokens that a row may have (%(default)s)')
+    a('--cutoff_len', type=at_least(1), default=1024, help='tokens that a row may have (%(default)s)')
     a('--trust_remote_code', **switch, help="run a model's own program code")
     a('--model_revision', default='main', help='branch, tag or commit on the hub (%(default)s)')
     a('--cache_dir', help='where models from the hub are kept')
@@ -1159,21 +1168,21 @@ def _parser():
                '--output_file outputs/NER/predicted.json --limit 20')
     a, switch = p.add_argument, dict(type=boolean, nargs='?', const=True, default=False)
     a('--input_file', help='test rows, one JSON object a line')
-    a('--output_file', help='where the rows go, with their answers as `output`')
+    a('--output_file', help='where the rows go, with their answers as `output`; a gold `output`, as in training rows, becomes `label`')
     model_arguments(p)
     a('--constrain', choices=MODES, help='span: every value is a piece of the text; schema: only the form is fixed; free: '
       'nothing is; failed: span for rows whose free answer is not well-formed (span; free for encoder-decoders)')
-    a('--max_new_tokens', type=positive, default=256, help='tokens of an answer that the model may choose (%(default)s)')
-    a('--batch_size', type=positive, default=64, help='rows decoded together; fewer where memory is short (%(default)s)')
+    a('--max_new_tokens', type=at_least(1), default=256, help='tokens of an answer that the model may choose (%(default)s)')
+    a('--batch_size', type=at_least(1), default=64, help='rows decoded together; fewer where memory is short (%(default)s)')
     a('--window', **switch, help='ask texts that are longer than --cutoff_len in overlapping pieces, and join the answers')
     a('--confidence', **switch, help='write how sure the model is of each string, as `confidence`; with --text, on a second line')
-    a('--limit', type=positive, help='answer only the first N rows')
+    a('--limit', type=at_least(1), help='answer only the first N rows')
     a('--overwrite', **switch, help='begin afresh where an unfinished prediction was begun with something else')
-    a('--parity', type=positive, metavar='N', help='answer N rows in several ways and say how many answers differ; nothing is written')
+    a('--parity', type=at_least(1), metavar='N', help='answer N rows in several ways and say how many answers differ; nothing is written')
     a('--text', help='ask about this text instead of a file')
     a('--labels', help="of --text: 'person,city', or with parts 'closure: owner, place; opening: owner'")
     a('--task', default='NER', help=f'of --text: {", ".join(TASKS)} (%(default)s)')
-    a('--language', help='of --text: zh or en; guessed if not given')
+    a('--language', choices=LANGUAGES, help='of --text; guessed if not given')
     old_flags(p, [f for f in flags(PREDICT_FLAGS) if f.name not in p._option_string_actions])
     return p
 
@@ -1181,10 +1190,29 @@ def _parser():
 def read_labels(
     labels: str,      # 'a, b', or 'a: part, part; b: part'
 ) -> list | dict:     # as `extract` takes them
-    "Labels as they are typed on a command line."
+    "Labels as they are typed on a command line; Chinese commas, colons and semicolons are as good."
+    labels = labels.translate(str.maketrans('，、：；', ',,:;'))
     names = lambda s: [x.strip() for x in s.split(',') if x.strip()]
     if ':' not in labels: return names(labels)
     return {k.strip(): names(v) for k, _, v in (x.partition(':') for x in labels.split(';') if x.strip())}
+
+# %% ../nbs/07_infer.ipynb #5e0d7a12
+def read_rows(
+    path: str | Path,          # test rows, or training rows
+    limit: int | None = None,  # read only the first ones
+    keep: bool = True,         # also rows that ask nothing?
+) -> list[dict]:
+    "Rows that shall be asked. Raises `UserError` if none asks anything."
+    rows = [row for _, row in islice(read_jsonl(path), limit)]
+    asking = [r for r in rows if _asks(r)]
+    if not asking: raise located(path, msg="no row has an 'instruction', so these look like records; make rows of them with iepile_convert --split test")
+    if keep or len(asking) == len(rows): return rows
+    log.warning("%d of %d rows have no 'instruction' and do not count", len(rows) - len(asking), len(rows))
+    return asking
+
+def _asks(row):
+    try: return bool(row_query(row))
+    except UserError: return False
 
 # %% ../nbs/07_infer.ipynb #ea302300
 def parity(
@@ -1200,6 +1228,7 @@ def parity(
     template = choose_template(model, tokenizer)
     ask = lambda model, **more: [r['output'] for r in predict(rows, model, tokenizer, template, **{**kw, 'constrain': constrain, 'batch_size': batch_size, **more})]
     first = ask(model)
+    if not any(first): raise UserError('no row is answered, so there is nothing to compare')
     share = lambda other: sum(a != b for a, b in zip(first, other)) / len(first)
     yield 'batch_size 1', share(ask(model, batch_size=1))
     for mode in MODES:
@@ -1214,18 +1243,21 @@ def parity(
 def _predict_file(o, rows, model, tokenizer, template):
     "Answer a file, going on with what was done before."
     decoder = Decoder(model, tokenizer, end_ids(model, tokenizer, template), o.constrain, o.max_new_tokens, o.batch_size, o.confidence)
+    if gold := sum(map(bool, map(_gold, rows))): log.info("%d rows have an 'output' but no 'label': it is taken for the gold answer, and kept as 'label'", gold)
     def journal(asked):
+        if not any(a.prompt for a in asked): raise located(o.input_file, msg='no row can be asked')
         prompts = hashlib.sha256(repr([(a.prompt, a.text, a.task and a.task.name, a.questions) for a in asked]).encode('utf-8', 'surrogatepass')).hexdigest()[:16]
-        options = {f'--{k}': getattr(o, k) for k in ('constrain', 'max_new_tokens', 'batch_size', 'confidence', 'window')}
+        options = {f'--{k}': getattr(o, k) for k in ('max_new_tokens', 'batch_size', 'confidence', 'window')}
         about = {'model or adapter': weights_id(model), 'number format (--bf16, --fp16, --bits)': number_format(model),
                  'end of answers (--template or the model\'s generation config)': sorted(decoder.ends),
-                 'input, template or --cutoff_len': prompts, **options}
+                 'input, template or --cutoff_len': prompts, '--constrain': decoder.constrain, **options}
         journal.made = Journal(f'{o.output_file}.journal', about, o.overwrite)
         if done := journal.made.done: log.info('%d rows were answered before', len(done))
         return journal.made
     found = answer_texts(decoder, rows, template, o.cutoff_len, o.window, journal)
     more = lambda a: {'output': a.text, **({'confidence': a.sure} if o.confidence else {})}
-    print(f'{o.output_file}: {write_jsonl(o.output_file, ({**r, **more(a)} for r, a in zip(rows, found)))} rows answered')
+    n, answered = write_jsonl(o.output_file, ({**r, **_gold(r), **more(a)} for r, a in zip(rows, found))), sum(bool(a.text) for a in found)
+    print(f'{o.output_file}: {n if answered == n else f"{answered} of {n}"} rows answered')
     journal.made.remove()
     return found
 
@@ -1247,18 +1279,22 @@ def _tell(found, constrain):
 @command
 def main(argv):
     "Answer a file of test rows, or ask about one text."
-    from itertools import islice
     p = _parser()
     names = {a.partition('=')[0] for a in argv}
     if '--preset' in names: _use_preset(p, argv)
     o = p.parse_args(argv)
     if o.text is not None and not o.labels: p.error('--text needs --labels')
     if o.text is None and not (o.input_file and (o.output_file or o.parity)): p.error('--input_file and --output_file, or --text and --labels, are needed')
-    rows = [row for _, row in islice(read_jsonl(o.input_file), o.limit or o.parity)] if o.text is None else []
-    if o.text is not None: questions = as_questions(get_task(o.task), read_labels(o.labels))
-    from iepile_nb.model import choose_template, load_model
+    if o.text is not None and (o.input_file or o.output_file or o.parity): p.error('--text is answered on the screen, without --input_file, --output_file and --parity')
+    if o.text is not None: as_questions(get_task(o.task), read_labels(o.labels))
+    else: rows = read_rows(o.input_file, o.limit or o.parity, keep=not o.parity)
+    if o.text is None and not o.parity:
+        with part_file(o.output_file): pass # can it be written?
+    from iepile_nb.model import check_family, choose_template, load_model
     given = {k: getattr(o, k) for k in ('cutoff_len', 'bits') if f'--{k}' in names}
-    chosen = lambda model, tokenizer: choose_template(model, tokenizer, o.template, o.checkpoint_dir, o.preset, o.force, **given)
+    def chosen(model, tokenizer):
+        check_family(o.model_name, model)
+        return choose_template(model, tokenizer, o.template, o.checkpoint_dir, o.preset, o.force, **given)
     if o.parity:
         load = lambda number: load_model(**{**load_arguments(o), **({'dtype': number} if number else {})})
         for what, share in parity(rows, load, chosen, o.constrain, o.batch_size, cutoff_len=o.cutoff_len, max_new_tokens=o.max_new_tokens):

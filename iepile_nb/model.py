@@ -17,7 +17,6 @@ import argparse, hashlib, json, logging, os, re, shutil, sys, tempfile, time, wa
 from contextlib import contextmanager
 from functools import lru_cache
 from importlib.resources import files
-from itertools import islice
 from pathlib import Path
 
 logging.getLogger('bitsandbytes.backends.cpu.ops').setLevel(logging.ERROR) # on some processors it asks for one more package
@@ -730,10 +729,15 @@ def merged(
     return load_adapters(model, adapter_folders(checkpoint_dir)).merge_and_unload(), tokenizer
 
 # %% ../nbs/06_model.ipynb #7203a1b6
-def save_merged(model, tokenizer, folder: str | Path, agreed: dict | None = None):
-    "Save a merged model; the folder appears when it is complete. The prompt's contract goes with it."
+def _new_folder(folder):
+    "The path of a folder that is empty or not there yet."
     folder = Path(folder)
     if folder.exists() and any(folder.iterdir()): raise UserError(f'{folder} is not empty; choose another --output_dir')
+    return folder
+
+def save_merged(model, tokenizer, folder: str | Path, agreed: dict | None = None):
+    "Save a merged model; the folder appears when it is complete. The prompt's contract goes with it."
+    folder = _new_folder(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix='.merging') as tmp:
         for x in (model, tokenizer): x.save_pretrained(tmp)
@@ -750,16 +754,17 @@ def compare(
     a: tuple,          # model, tokenizer
     b: tuple,
     template: Template,
-) -> dict:             # rows, equal (share of equal answers), f1, f1_other
-    "How alike two models answer."
+) -> dict:             # rows (those that were answered), equal (share of equal answers), f1, f1_other
+    "How alike two models answer. Raises `UserError` if neither answers anything."
     from iepile_nb.infer import predict
     from iepile_nb.evaluate import evaluate
     gold = [r.get('label') or r.get('output') for r in rows]
     asked = [{**{k: v for k, v in r.items() if k != 'output'}, 'label': g} for r, g in zip(rows, gold)]
     said = [list(predict(asked, *m, template)) for m in (a, b)]
-    equal = sum(x['output'] == y['output'] for x, y in zip(*said)) / len(rows)
+    pairs = [(x['output'], y['output']) for x, y in zip(*said) if x['output'] or y['output']]
+    if not pairs: raise UserError('no row is answered, so there is nothing to compare')
     f1 = [{k: v for k, v in evaluate(s)['total'].items() if k.endswith('f1')} for s in said] if all(gold) else [{}, {}]
-    return {'rows': len(rows), 'equal': equal, 'f1': f1[0], 'f1_other': f1[1]}
+    return {'rows': len(pairs), 'equal': sum(x == y for x, y in pairs) / len(pairs), 'f1': f1[0], 'f1_other': f1[1]}
 
 # %% ../nbs/06_model.ipynb #062bcb92
 def push(
@@ -826,13 +831,15 @@ def _merged_contract(o, model, tokenizer, agreed, bits):
 def _push(o, rest): print(f'{o.folder} is at {push(o.folder, o.name, not o.public)}')
 
 def _merge(o, rest):
+    from iepile_nb.infer import read_rows
+    _new_folder(o.output_dir)
+    rows = read_rows(o.check_file, o.limit, keep=False) if o.check_file else []
     agreed, hub = read_contract(o.checkpoint_dir), {'trust_remote_code': o.trust_remote_code}
     bits = o.bits or (agreed or {}).get('bits', 16)
     model, tokenizer = merged(o.model_name_or_path, o.checkpoint_dir, bits, o.dtype, **hub)
     save_merged(model, tokenizer, o.output_dir, _merged_contract(o, model, tokenizer, agreed, bits))
     print(f'{o.output_dir}: merged' + (f', on weights of {bits} bits' if bits < 16 else ''))
-    if not o.check_file: return
-    rows = [r for _, r in islice(read_jsonl(o.check_file), o.limit)]
+    if not rows: return
     two = load_model(o.model_name_or_path, o.checkpoint_dir, bits, o.dtype, **hub)
     template = choose_template(*two, o.template, o.checkpoint_dir)
     found = compare(rows, two, load_model(o.output_dir, dtype=o.dtype, **hub), template)

@@ -263,8 +263,8 @@ def fit_prompt(
         ids = encode_prompt(tokenizer, template, put(kept))
         if len(ids) <= room: best, low = (ids, len(text) - len(kept)), n + 1
         else: high = n - 1
-    if best is None: raise UserError(f'the prompt has more than {room} tokens without any input text; '
-                                     'raise --cutoff_len or ask fewer labels at a time')
+    if best is None: raise UserError(f'without any input text the prompt takes {len(ids)} tokens, and there is room '
+                                     f'for {max(room, 0)}; raise --cutoff_len or ask fewer labels at a time')
     return best
 
 # %% ../nbs/05_prompt.ipynb #0260e683

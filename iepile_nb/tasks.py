@@ -888,10 +888,14 @@ def parse_answer(
     except ValueError: return _first_object(answer)
 
 # %% ../nbs/01_tasks.ipynb #32acaf84
+# the brace of an object: a key or its end follows, or another brace before it is closed; that of {this} is none
+_OPENS = re.compile(r'\{(?=\s*(?:\}|"(?:[^"\\]|\\.)*"\s*:)|[^{}]*(?:\{|\Z))')
+
 def _first_object(answer):
     "The first JSON object in a text, after any thoughts of the model, and what surrounds it."
     answer = answer.rpartition('</think>')[2]
-    start = answer.find('{')
+    found = _OPENS.search(answer)
+    start = found.start() if found else answer.find('{')
     if start < 0: return None, 'no JSON object'
     try: obj, end = json.JSONDecoder().raw_decode(answer, start)
     except RecursionError: return None, 'nested too deep'

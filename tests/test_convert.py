@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given, settings, strategies as st
-from iepile_nb.convert import Rows, convert, main
+from iepile_nb.convert import Rows, convert, main, mix, read_recipe
 from iepile_nb.core import Draws, UserError
 from iepile_nb.data import read_records, read_schema, spo_triples
 from iepile_nb.negatives import HardNegatives, Sampler, names, read_negatives
@@ -397,6 +397,97 @@ def test_C16_what_is_doubtful_is_counted_and_said(tmp_path, caplog):
     nan = {'text': 'x', 'event': [event('sale', NAN, buyer=['x'])]}
     with caplog.at_level('WARNING', 'iepile_nb'): assert run(tmp_path, [nan], task='EE', schema=(['sale'], [], {'sale': ['buyer']})) == 0
     assert "1 times: 'NAN' is annotated" in caplog.text
+
+
+STRANGE = "1 of 2 records have labels that the schema lacks, such as 'person'"
+
+@pytest.mark.parametrize('args', [(), ('--split_num', '1'), ('--neg_schema', '.5'), ('--split', 'test'), ('--workers', '2'), ('--pure_negative_ratio', '1')])
+def test_labels_that_the_schema_lacks_are_told_once(tmp_path, caplog, args):
+    records = [rec, {'text': 'x', 'entity': rec['entity'][1:]}]
+    with caplog.at_level('WARNING', 'iepile_nb'): assert run(tmp_path, records, *args, schema=(['city', 'date'], [], {})) == 0
+    assert caplog.text.count('schema lacks') == 1 and STRANGE in caplog.text
+    caplog.clear()
+    assert run(tmp_path, records, *args, schema=(['city', 'person'], [], {})) == 0 and not caplog.text
+
+
+@pytest.mark.parametrize('task', TASKS)
+def test_a_schema_of_another_dataset(tmp_path, root, caplog, task):
+    args = ['--src_path', str(root/'data'/task/'sample.json'), '--task', task, '--tgt_path', str(tmp_path/'o.json'), '--split', 'test', '--schema_path']
+    assert main([*args, str(root/'data'/task/'schema.json')]) == 0 and 'schema lacks' not in caplog.text
+    parts = {'x': ['y']}
+    (tmp_path/'s.json').write_text(json.dumps(['x_y_z']) + '\n' + json.dumps(['y']) + '\n' + json.dumps(parts))
+    with caplog.at_level('WARNING', 'iepile_nb'): assert main([*args, str(tmp_path/'s.json')]) == 0
+    assert ('cannot be told' if task == 'KG' else 'schema lacks') in caplog.text
+
+
+@pytest.mark.parametrize('args', [('--limit', '0'), ('--limit', '-1'), ('--limit', 'x')])
+def test_limits_below_one(tmp_path, args):
+    with pytest.raises(SystemExit) as e: run(tmp_path, [rec], *args)
+    assert e.value.code == 2
+
+
+@pytest.mark.parametrize('ratio', ['nan', 'inf', '-1'])
+def test_ratios_that_are_none(tmp_path, ratio, capsys):
+    assert run(tmp_path, [rec], f'--pure_negative_ratio={ratio}') == 1
+    assert f'--pure_negative_ratio is {float(ratio)}; it must be 0 or more' in capsys.readouterr().err
+
+
+def test_hard_negatives_that_are_of_no_use(tmp_path, caplog):
+    schema = ['city', 'person'], [], {}
+    with caplog.at_level('WARNING', 'iepile_nb'): assert run(tmp_path, [rec], '--hard_negative_path', 'no_such.json', schema=schema) == 0
+    assert '--hard_negative_path has no effect without --cluster_mode' in caplog.text
+    for known, told in (('planet', 1), ('city', 0)):
+        caplog.clear()
+        (tmp_path/'k.json').write_text(json.dumps({known: ['person']}))
+        with caplog.at_level('WARNING', 'iepile_nb'): run(tmp_path, [rec], '--cluster_mode', '--hard_negative_path', str(tmp_path/'k.json'), schema=schema)
+        assert caplog.text.count("has none of the schema's labels") == told
+
+
+def test_what_is_read_is_not_written_over(tmp_path, capsys):
+    assert run(tmp_path, [rec]) == 0
+    src, schema = tmp_path/'in/x.json', tmp_path/'schema.json'
+    before = src.read_bytes(), schema.read_bytes()
+    for tgt in (src, schema):
+        assert main(['--src_path', str(src), '--schema_path', str(schema), '--tgt_path', str(tgt)]) == 1
+        assert f'error: {tgt}: ' in capsys.readouterr().err
+    src.rename(tmp_path/'in/train.json')
+    with pytest.raises(UserError, match='dataset 1: .*train.json: '):
+        mix({'datasets': [dict(src_path=tmp_path/'in/train.json', schema_path=schema, task='NER')]}, tmp_path/'in')
+    assert ((tmp_path/'in/train.json').read_bytes(), schema.read_bytes()) == before
+
+
+# ---- recipes
+
+@pytest.mark.parametrize('more, problem', [
+    ({'dev_share': 1}, "'dev_share' is 1; it should be 0 or more, and below 1"), ({'dev_share': float('nan')}, "'dev_share' is nan"), ({'dev_share': -.1}, "'dev_share' is -0.1")])
+def test_recipes_with_odd_numbers(tmp_path, more, problem):
+    (tmp_path/'r.yaml').write_text(json.dumps({'datasets': [{}], **more}).replace('NaN', '.nan'))
+    with pytest.raises(UserError, match=problem): read_recipe(tmp_path/'r.yaml')
+
+
+@pytest.mark.parametrize('more, problem', [
+    ({'help': True}, "dataset 2: 'help' is no key of a dataset"), ({'h': True}, "'h' is no key"), ({'lang': 'en'}, "dataset 2: 'lang' is no key"),
+    ({'weight': float('inf')}, "dataset 2: 'weight' should be"), ({'weight': float('nan')}, "'weight' should be"), ({'limit': -1}, 'dataset 2: argument --limit'),
+    ({'neg_schema': 3}, 'dataset 2: neg_schema is 3'), ({'schema_path': 'no_such.json'}, 'dataset 2: no_such.json: no such schema'),
+    ({'src_path': 'no_such.json'}, 'dataset 2: no_such.json: '), ({'src_path': 'blank.json'}, 'dataset 2: blank.json: no records in it')])
+def test_what_is_wrong_with_a_dataset_of_a_recipe(tmp_path, monkeypatch, more, problem):
+    assert run(tmp_path, [rec]) == 0
+    monkeypatch.chdir(tmp_path)
+    Path('blank.json').write_text('\n \n')
+    good = dict(src_path='in/x.json', schema_path='schema.json', task='NER')
+    with pytest.raises(UserError, match=f'^r.yaml: {problem if problem.startswith("dataset") else "dataset 2: " + problem}'):
+        mix({'datasets': [good, good | more]}, 'mixed', 'r.yaml')
+    assert not list(Path('.').glob('mixed/*'))
+
+
+def test_a_recipe_without_a_row(tmp_path, caplog):
+    assert run(tmp_path, [rec] * 5) == 0
+    sets = dict(src_path=str(tmp_path/'in/x.json'), schema_path=str(tmp_path/'schema.json'), task='NER')
+    with pytest.raises(UserError, match='r: there is no row to train on'): mix({'datasets': [sets | {'weight': 0}]}, tmp_path/'m', 'r')
+    assert not list(tmp_path.glob('m/*'))
+    caplog.clear()
+    with caplog.at_level('WARNING', 'iepile_nb'): assert mix({'datasets': [sets], 'dev_share': 0}, tmp_path/'m')[0]['train'] == 5
+    assert "5 of 5 records have labels that the schema lacks, such as 'person'" in caplog.text
 
 
 # ---- several processes

@@ -7,7 +7,7 @@ from hypothesis import given, settings, strategies as st
 from iepile_nb.convert import convert
 from iepile_nb.core import UserError, write_jsonl
 from iepile_nb.evaluate import CHECKS, KINDS, _parser, compare_results, evaluate, macro, main, orders, read_row, reordered, resampled, why
-from iepile_nb.tasks import TASKS, Schema, encode, output, read_instruction
+from iepile_nb.tasks import TASKS, Schema, encode, output, parse_answer, read_instruction
 
 EVENTS = Schema(['e', 'f'], {'e': ['who', 'where', 'when'], 'f': ['what']})
 SCHEMAS = {'NER': Schema(['a', 'b', 'c']), 'EET': Schema(['e', 'f']), 'EE': EVENTS, 'EEA': EVENTS, 'RE': Schema(['r', 's', 't']),
@@ -90,11 +90,18 @@ def test_E8_head_and_tail_are_read():
     assert one('RE', gold, {'r': [{'subject': 'X', 'object': 'Y'}]}, rules='original')['F1'] == 100
 
 
-@pytest.mark.parametrize('frame', ['```json\n%s\n```', '```\n%s\n```', '%s\nI hope this helps', 'Sure: %s', '<think>{hm}</think>\n%s'])
+@pytest.mark.parametrize('frame', ['```json\n%s\n```', '```\n%s\n```', '%s\nI hope this helps', 'Sure: %s', '<think>{hm}</think>\n%s',
+                                   'Here {is} it:\n```json\n%s\n```', 'Of {"a", "b"} and {it\'s: x}: %s', '%s Or {not}'])
 def test_E9_E10_text_around_the_json(frame):
     gold, answer = [{'entity': 'X', 'entity_type': 'a'}], frame % '{"a": ["X"], "b": [], "c": []}'
     assert one('NER', gold, answer) == {'n': 1, 'errors': 0, 'precision': 100, 'recall': 100, 'f1': 100}
     assert one('NER', gold, answer, rules='original') == {'总样本数': 1, '错误数': 1, 'P': 0, 'R': 0, 'F1': 0}
+
+
+def test_no_object_is_taken_from_within_a_broken_one():
+    for broken in ('{"a": [{"x": 1} {"y": 2}]}', '{"a" [{"x": 1}]}', "{'a': [{'b': {}}]}", '{a: [{b: {}}]}', '{no} object', '{x}' * 400_000):
+        assert parse_answer(broken) == (None, 'broken JSON')
+    for cut in ('{"a": [{"x": 1}, {"y', 'So {it} is: {"a": [{}, ', '{"a'): assert parse_answer(cut) == (None, 'cut off')
 
 
 def test_E11_no_trigger():
@@ -267,6 +274,8 @@ def test_offsets_tell_mentions_apart():
     with pytest.raises(UserError, match='entities and triggers'): evaluate(answered('RE', [{'text': 'X', 'relation': []}]), matching='offset')
     with pytest.raises(UserError, match='no matching'): evaluate(rows, matching='loose')
     with pytest.raises(UserError, match='matches strictly'): evaluate(rows, matching='partial', rules='original')
+    for by in ('label', 'language', 'length'):
+        with pytest.raises(UserError, match=f'the original knows no {by}'): evaluate(rows, rules='original', sort_by=by)
 
 
 # groups ---------------------------------------------------------------------------------------------------------
@@ -279,6 +288,19 @@ def test_groups_by_label_language_and_length_and_the_macro_average():
     result = evaluate(rows, sort_by='label')
     assert {l: (d['n'], d['f1']) for l, d in result.items() if l != 'total'} == {'a': (2, 100), 'b': (1, 0), 'c': (0, 0)}
     assert macro(result.scores) == {'labels': 3, 'macro_f1': pytest.approx(100 / 3)}
+
+
+def test_no_group_takes_the_place_of_another_score(tmp_path):
+    names = ['total', 'notes', 'macro', 'label total', 'a']
+    records = [{'text': 'X', 'entity': [{'entity': 'X', 'entity_type': l}]} for l in names]
+    rows = answered('NER', records, Schema(names), answers=['{"total": []}', *['{"notes": ["X"], "macro": ["X"], "label total": ["X"], "a": ["X"]}'] * 4], split_num=-1)
+    result = evaluate(rows, sort_by='label')
+    assert set(result) == {'total', 'label label total', 'label notes', 'label macro', 'label total', 'a'}
+    assert result['total'] == evaluate(rows)['total'] and result['label label total']['f1'] == 0 < result['label total']['f1']
+    write_jsonl(tmp_path/'p.json', [{**r, 'source': s} for r, s in zip(rows, ['rules', 'intervals'] * 3)])
+    assert main([str(tmp_path/'p.json'), '--sort_by', 'source', '--output', str(tmp_path/'o.json')]) == 0
+    saved = json.loads((tmp_path/'o.json').read_text())
+    assert list(saved)[:3] == ['total', 'source intervals', 'source rules'] and saved['rules'].startswith('Default') and 'n' not in saved['intervals']
 
 
 # files ----------------------------------------------------------------------------------------------------------
@@ -554,7 +576,8 @@ def test_why_names_each_cause():
     texts = ['Ann likes Oslo', 'Bob likes Rome', 'Cyd likes Kyiv']
     records = [{'text': t, 'entity': [{'entity': w, 'entity_type': l} for w, l in zip(t.split()[::2], 'ab')]} for t in texts]
     rows = answered('NER', records)
-    assert str(why(rows)).startswith('No known cause')
+    assert str(why(rows)).startswith('Nothing is wrong') and str(why(rows[:1])).startswith('Nothing is wrong')
+    assert str(why([rows[0], {**rows[1], 'output': '{"a": []}'}])).startswith('No known cause')
     assert 'cut off' in causes([{**r, 'output': r['output'][:-3]} for r in rows])
     assert 'empty' in causes([{**rows[0], 'output': ''}])
     assert 'code fence' in causes([{**r, 'output': f"```json\n{r['output']}\n```"} for r in rows])
@@ -563,6 +586,7 @@ def test_why_names_each_cause():
     assert 'only in case' in causes([{**rows[0], 'output': '{"a": ["ANN."]}'}])
     assert 'name nothing' in causes([{**r, 'output': '{"a": []}'} for r in rows])
     assert 'wrong shape' in causes([{**rows[0], 'output': '{"a": "Ann"}'}])
+    assert 'stands twice' in causes([{**rows[0], 'output': '{"a": ["Ann"], "a": []}'}]) and 'twice' not in causes(rows)
     slipped = [{**r, 'output': o['output']} for r, o in zip(rows, rows[1:] + rows[:1])]
     assert 'the text does not contain' in causes(slipped) and 'before or after' in causes(slipped)
     moved = [{**r, 'label': o['label'], 'id': o['id']} for r, o in zip(rows, rows[1:])]
@@ -583,7 +607,7 @@ def test_why_examples_point_to_lines(tmp_path):
     write_jsonl(tmp_path/'p.json', rows)
     found = why(tmp_path/'p.json')
     assert len(found) == 1 and found[0].example == 'line 2: none' and (found[0].count, found[0].of) == (1, 3)
-    assert len(CHECKS) == 12
+    assert len(CHECKS) == 13
 
 
 # the command ----------------------------------------------------------------------------------------------------
@@ -614,9 +638,9 @@ def test_command(tmp_path, capsys, caplog):
 
 def test_the_example_of_the_help_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    write_jsonl('results/out.json', answered('NER', [{'text': 'X', 'entity': []}]))
+    write_jsonl('outputs/NER/answers.json', answered('NER', [{'text': 'X', 'entity': []}]))
     example = _parser().epilog.removeprefix('example: iepile_eval ').split()
-    assert main(example) == 0 and (tmp_path/'results/output_msg/out.json').exists()
+    assert main(example) == 0 and (tmp_path/'outputs/NER/output_msg/answers.json').exists()
 
 
 def test_draws_reach_every_interval(tmp_path, monkeypatch):
@@ -650,6 +674,29 @@ def test_bad_arguments_and_odd_fields(tmp_path, capsys):
         assert result['total'][n] == 2 and result.notes[0].startswith('2 lines were skipped') and "no task '['NER']'" in result.notes[0]
     odd = [{**r, 'source': ['s'], 'id': {'i': r['label']}} for r in rows]
     assert evaluate(odd, rules='original')['total']['总样本数'] == 2
+
+
+def test_what_does_not_go_together_gets_one_line(tmp_path, capsys):
+    path, page = tmp_path/'p.json', tmp_path/'r.html'
+    write_jsonl(path, answered('NER', [{'text': 'X', 'entity': [{'entity': 'X', 'entity_type': 'a'}]}]))
+    before = path.read_bytes()
+    for flags, told in ((['--why', '--report', page], '--why finds causes'), (['--why', '--output', tmp_path/'o.json'], '--why finds causes'),
+                        (['--rules', 'original', '--errors'], 'errors and reports follow the default rules'),
+                        (['--rules', 'original', '--sort_by', 'label'], 'the original knows no label'),
+                        (['--output', tmp_path/'.'/'p.json'], 'name another file'), (['--report', path], 'holds predictions')):
+        assert main([str(path), *map(str, flags)]) == 1
+        out, err = capsys.readouterr()
+        assert not out and told in err and err.count('\n') == 1 and path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ['p.json']
+
+
+def test_scores_are_shown_where_they_cannot_be_saved(tmp_path, capsys):
+    write_jsonl(tmp_path/'p.json', answered('NER', [{'text': 'X', 'entity': [{'entity': 'X', 'entity_type': 'a'}]}]))
+    (tmp_path/'output_msg').write_text('no folder')
+    assert main([str(tmp_path/'p.json')]) == 1
+    out, err = capsys.readouterr()
+    assert '100.00' in out and 'Default rules' in out and 'the scores are not saved' in err and '--output names another place' in err
+    assert main([str(tmp_path/'p.json'), '--output', str(tmp_path/'o.json')]) == 0 and (tmp_path/'o.json').exists()
 
 
 def test_bad_files_get_one_line(tmp_path, capsys):

@@ -401,6 +401,14 @@ def test_merge_command(llama_dir, adapter, tmp_path, capsys, bits):
     assert torch.allclose(logits(model), logits(load_model(llama_dir, tmp_path/'a', bits)[0]), atol=.1 if bits == 4 else 1e-4) # kernels of 4 bits round, too
     assert M.main(line) == 1 and 'is not empty' in capsys.readouterr().err
 
+def test_what_merging_needs_is_looked_at_first(llama_dir, adapter, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(M, 'merged', lambda *a, **kw: pytest.fail('merged'))
+    (tmp_path/'records.json').write_text('{"text": "x", "entity": []}\n')
+    line = ['merge', '--model_name_or_path', str(llama_dir), '--checkpoint_dir', str(adapter), '--output_dir']
+    for out, check, said in (('m', 'nope.json', 'nope.json: no such file'), ('m', 'records.json', 'look like records'), ('.', 'nope.json', 'is not empty')):
+        assert M.main([*line, str(tmp_path/out), '--check_file', str(tmp_path/check)]) == 1 and said in capsys.readouterr().err
+    with pytest.raises(UserError, match='nothing to compare'): compare([{'text': 'x'}], load_base(llama_dir), load_base(llama_dir), TEMPLATES['alpaca'])
+
 def test_other_parts_of_the_command(adapter, tmp_path, capsys):
     assert M.main(['presets']) == 0 and 'oneke' in capsys.readouterr().out
     assert M.main(['push', str(tmp_path), 'me/mine']) == 1 and 'neither an adapter nor a model' in capsys.readouterr().err

@@ -168,6 +168,11 @@ def test_records_of_other_labels():
     with pytest.raises(UserError, match='no record is annotated with any of the labels'): build(['a', 'b'], [mention('c', 'x')], method='records')
     with pytest.raises(UserError, match='no prediction to compare'): build(['a', 'b'], predictions=[{'text': 'x'}], method='mistakes')
     with pytest.raises(UserError, match='there are no rows'): build(['a', 'b'], predictions=[], method='mistakes')
+    row = list(convert([mention('c', 'x')], Schema(['c', 'd']), 'NER', 'en', 'test', -1))[0]
+    with pytest.raises(UserError, match="no 'output' with an answer"): build(['c', 'd'], predictions=[row], method='mistakes')
+    row['output'] = '{"d": ["x"]}'
+    assert build(['c', 'd'], predictions=[row], method='mistakes') == {'c': ['d'], 'd': []}
+    with pytest.raises(UserError, match='no prediction is annotated with any of the labels'): build(['a', 'b'], predictions=[row], method='mistakes')
 
 
 def test_merged_and_saved(tmp_path):
@@ -182,7 +187,7 @@ def test_merged_and_saved(tmp_path):
 def test_without_the_library(monkeypatch):
     monkeypatch.setitem(sys.modules, 'sentence_transformers', None)
     negatives._load_encoder.cache_clear()
-    with pytest.raises(UserError, match=r"pip install 'iepile_nb\[encoder\]'"): build(['a', 'b'], method='encoder')
+    with pytest.raises(UserError, match='pip install sentence-transformers'): build(['a', 'b'], method='encoder')
 
 
 @pytest.fixture(scope='module')
@@ -216,7 +221,8 @@ def run(root, tmp_path, *args, task='RE'):
 @pytest.mark.parametrize('task', TASKS)
 @pytest.mark.parametrize('method', ['ngram', 'records', 'all'])
 def test_command(task, method, root, tmp_path):
-    assert run(root, tmp_path, '--method', method, '--src_path', root/'data'/task/'sample.json', task=task) == 0
+    src = ['--src_path', root/'data'/task/'sample.json'] * (method != 'ngram')
+    assert run(root, tmp_path, '--method', method, *src, task=task) == 0
     assert set(read_negatives(tmp_path/'k.json', task, '')) == set(names(task, read_schema(root/'data'/task/'schema.json', task)))
 
 
@@ -235,14 +241,16 @@ def test_command_with_predictions(root, tmp_path):
 
 @pytest.mark.parametrize('args, message', [
     (['--method', 'records'], 'needs annotated records'), (['--method', 'mistakes'], 'needs a prediction file'),
-    (['--method', 'records', '--src_path', 'no_such.json'], 'no such file'), (['--method', 'mistakes', '--predictions', 'no_such.json'], 'no such file')])
+    (['--method', 'records', '--src_path', 'no_such.json'], 'no such file'), (['--method', 'mistakes', '--predictions', 'no_such.json'], 'no such file'),
+    (['--src_path', 'x'], '--method ngram does not use --src_path; --method records and all do'), (['--predictions', 'x'], '--method mistakes and all do'),
+    (['--method', 'mistakes', '--predictions', 'x', '--encoder', 'y'], '--method mistakes does not use --encoder')])
 def test_command_says_what_is_missing(args, message, root, tmp_path, capsys):
     assert run(root, tmp_path, *args) == 1
     assert message in capsys.readouterr().err and not (tmp_path/'k.json').exists()
 
 
 def test_bad_arguments(root, tmp_path):
-    for args in (['--method', 'magic'], ['--n', '3']):
+    for args in (['--method', 'magic'], ['--n', '3'], ['--limit', '-1'], ['--limit', '0']):
         with pytest.raises(SystemExit) as e: run(root, tmp_path, *args)
         assert e.value.code == 2
 
@@ -254,3 +262,10 @@ def test_command_on_other_formats(tmp_path, capsys):
     assert main([*args, '--from', 'conll', '--src_path', str(tmp_path/'f'), '--method', 'all']) == 0
     assert json.loads((tmp_path/'k.json').read_text()).keys() == {'person', 'place', 'plain'}
     assert main(args) == 1 and 'give --src_path' in capsys.readouterr().err
+
+
+def test_the_schema_is_not_written_over(tmp_path, capsys):
+    schema = tmp_path/'s.json'
+    schema.write_text('["city", "country"]')
+    assert main(['--schema_path', str(schema), '--tgt_path', str(schema)]) == 1
+    assert 's.json: ' in capsys.readouterr().err and schema.read_text() == '["city", "country"]'

@@ -155,6 +155,29 @@ def test_a_line_that_was_being_written(tmp_path, monkeypatch):
         assert Journal(journal, about).done == {} and journal.read_bytes() == (whole.splitlines(keepends=True)[0])
 
 
+def test_a_line_that_cannot_be_read(tmp_path):
+    about, path = {'a': 1, '--constrain': 'span'}, tmp_path/'j'
+    journal = Journal(path, about)
+    for i in range(3): journal.add(i, Answer('{}'))
+    lines = path.read_bytes().splitlines(keepends=True)
+    for bad in (b'\0\0\0\n', b'[]\n', b'{"row": 1}\n', b'7\n', b'{"row": 1, "answer": [1, 2, 3, 4, 5, 6]}\n'):
+        path.write_bytes(b''.join([*lines[:2], bad, lines[3]]))
+        assert list(Journal(path, about).done) == [0] and path.read_bytes() == b''.join(lines[:2])
+    path.write_bytes(lines[0][:9])
+    assert Journal(path, about).done == {} and path.read_bytes() == lines[0]
+
+@pytest.mark.parametrize('content', ['notes\n', '{"text": "x"}\n', '[1]\n', '7\n', 'null\n', 'notes', '{"a": '])
+def test_a_file_that_is_no_journal_is_left_alone(content, tmp_path):
+    (tmp_path/'o.journal').write_text(content)
+    with pytest.raises(UserError, match='o.journal: is no journal.*--overwrite.*another --output_file'): Journal(tmp_path/'o.journal', {'model': 1})
+    assert (tmp_path/'o.journal').read_text() == content
+    assert Journal(tmp_path/'o.journal', {'model': 1}, overwrite=True).done == {}
+
+def test_the_default_given_goes_on(tmp_path, monkeypatch, capsys):
+    broken_off(tmp_path, monkeypatch)
+    assert main(command(tmp_path, '--constrain', 'span')) == 0 and 'rows were answered before' in capsys.readouterr().err
+
+
 def test_each_answer_is_written_when_it_is_there(tmp_path, monkeypatch):
     "Also before its portion is done; what is in the journal is not asked again."
     write_jsonl(tmp_path/'in.json', some_rows(12))
@@ -350,6 +373,61 @@ def test_confidence_of_one_text(capsys):
     assert main(['--text', 'Ines Okafor moved to Lagos.', '--labels', 'person, city', '--confidence', '--batch_size', '1']) == 0
     answer, sure = map(json.loads, capsys.readouterr().out.splitlines())
     assert set(sure) == {s for v in answer.values() for s in v}
+
+def test_one_text_is_asked_in_zh_or_en_and_without_files(capsys):
+    for wrong, said in ((['--language', 'fr'], "invalid choice: 'fr'"), (['--parity', '2'], 'without --input_file'), (['--output_file', 'o'], 'without --input_file')):
+        with pytest.raises(SystemExit) as e: main(['--text', 'Karl met Ines.', '--labels', 'person', *wrong])
+        assert e.value.code == 2 and said in capsys.readouterr().err
+    with pytest.raises(UserError, match="no language 'fr'; there are zh, en"): Extractor('tiny').extract('Karl', ['person'], language='fr')
+
+def test_labels_with_chinese_marks():
+    assert read_labels('人物，地点、 city') == ['人物', '地点', 'city'] and read_labels('a：x，y；b：z') == {'a': ['x', 'y'], 'b': ['z']}
+
+def test_the_family_is_checked(tmp_path, capsys):
+    write_jsonl(tmp_path/'in.json', some_rows(1))
+    assert main(command(tmp_path, '--model_name', 'mistral', '--max_new_tokens', '3')) == 0
+    assert '--model_name mistral, but this model is of the family llama' in capsys.readouterr().err
+
+def loads_nothing(monkeypatch):
+    from iepile_nb import model
+    monkeypatch.setattr(model, 'load_base', lambda *a, **kw: pytest.fail('a model was loaded'))
+
+def test_records_are_no_rows(tmp_path, monkeypatch, capsys):
+    loads_nothing(monkeypatch)
+    write_jsonl(tmp_path/'in.json', [{'text': 'x', 'entity': []}] * 3)
+    for argv in (command(tmp_path), ['--input_file', str(tmp_path/'in.json'), '--parity', '2']):
+        assert main(argv) == 1
+        err = capsys.readouterr().err.splitlines()
+        assert len(err) == 1 and 'look like records' in err[0] and 'iepile_convert --split test' in err[0]
+    assert os.listdir(tmp_path) == ['in.json']
+
+def test_rows_that_ask_nothing_do_not_count(tmp_path, capsys):
+    row, = some_rows(1)
+    write_jsonl(tmp_path/'in.json', [{'text': 'x'}, row, {'text': 'y'}])
+    assert main(command(tmp_path)) == 0
+    out, err = capsys.readouterr()
+    assert 'out.json: 1 of 3 rows answered' in out and err.count('empty answer') == 1 and 'row 1 gets an empty answer, as do 1 more of 3 rows' in err
+    assert main(['--input_file', str(tmp_path/'in.json'), '--parity', '3', '--max_new_tokens', '3']) == 0
+    out, err = capsys.readouterr()
+    assert 'of 1 answers differ' in out and "2 of 3 rows have no 'instruction'" in err
+    write_jsonl(tmp_path/'in.json', [{'instruction': json.dumps({'instruction': 'i', 'schema': ['label'] * 2000, 'input': 'x'})}])
+    assert main(command(tmp_path)) == 1 and 'in.json: no row can be asked' in capsys.readouterr().err
+    assert main(['--input_file', str(tmp_path/'in.json'), '--parity', '1']) == 1 and 'nothing to compare' in capsys.readouterr().err
+
+def test_training_rows_can_be_scored(tmp_path, capsys):
+    from iepile_nb.evaluate import main as score
+    write_jsonl(tmp_path/'in.json', [{**{k: v for k, v in r.items() if k != 'label'}, 'output': '{"person": []}'} for r in some_rows(3)])
+    assert main(command(tmp_path)) == 0 and "3 rows have an 'output' but no 'label'" in capsys.readouterr().err
+    assert {r['label'] for _, r in read_jsonl(tmp_path/'out.json')} == {'{"person": []}'}
+    assert score([str(tmp_path/'out.json'), '--draws', '0']) == 0
+
+def test_a_place_for_the_answers_is_there_before_the_model(tmp_path, monkeypatch, capsys):
+    loads_nothing(monkeypatch)
+    write_jsonl(tmp_path/'in.json', some_rows(1))
+    for out, said in ((tmp_path, 'is a folder'), (tmp_path/'in.json'/'o.json', 'in.json')):
+        assert main(['--input_file', str(tmp_path/'in.json'), '--output_file', str(out)]) == 1
+        err = capsys.readouterr().err
+        assert err.startswith('error: ') and said in err
 
 @pytest.mark.parametrize('option', ['--limit', '--batch_size', '--max_new_tokens', '--cutoff_len', '--parity'])
 def test_counts_are_above_zero(option, capsys):

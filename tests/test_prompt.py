@@ -186,6 +186,11 @@ def test_plain_instructions_are_shortened_too(tokenizer):
     row = encode_row(tokenizer, TEMPLATES['alpaca'], 'word ' * 500, 'yes', cutoff_len=200)
     assert len(row.input_ids) <= 200 and tokenizer.decode(row.input_ids).endswith('### Response:\nyes</s>')
 
+def test_a_prompt_without_room(tokenizer):
+    bare = len(encode_prompt(tokenizer, TEMPLATES['alpaca'], ask('')))
+    with pytest.raises(UserError, match=f'without any input text the prompt takes {bare} tokens, and there is room for 0; raise --cutoff_len'):
+        encode_row(tokenizer, TEMPLATES['alpaca'], ask('x y ' * 30), '{"a": ["b"]}', cutoff_len=2)
+
 
 # Pieces of a long text
 

@@ -73,7 +73,7 @@ def test_other_forms_of_files(run, train_file, tmp_path):
 
 def test_held_out_rows():
     rows = [{'n': i} for i in range(20000)]
-    for n, held in ((None, 1000), (30, 30), (5000, 2000)): assert [len(x) for x in hold_out(rows, n)] == [20000 - held, held]
+    for n, held in ((None, 1000), (30, 30), (5000, 2000), (0, 0)): assert [len(x) for x in hold_out(rows, n)] == [20000 - held, held]
     a, b = hold_out(rows)
     assert sorted(r['n'] for r in a + b) == list(range(20000)) and hold_out(rows) == (a, b) != hold_out(rows, seed=1)
     assert [len(x) for x in hold_out(rows[:1])] == [1, 0] and [len(x) for x in hold_out(rows[:2], 1000)] == [1, 1]
@@ -82,7 +82,9 @@ def test_rows_are_counted(tokenizer, caplog):
     rows = [{'instruction': json.dumps({'instruction': 'i', 'schema': ['a'], 'input': 'x. ' * n}), 'output': '{}'} for n in (1, 300)]
     rows += [{'instruction': 'q', 'output': ''}, {'instruction': json.dumps({'instruction': 'i', 'schema': ['a'] * 500, 'input': 'x'}), 'output': '{}'}]
     with caplog.at_level('INFO', 'iepile_nb'): out = encode_rows(rows, tokenizer, get_template('alpaca', tokenizer), cutoff_len=200)
-    assert len(out) == 2 and 'rows: 2; shortened: 1' in caplog.text and 'left out: 2 of 4 rows; the first is row 3' in caplog.text
+    assert len(out) == 2 and 'rows to train on: 2; shortened: 1' in caplog.text and 'left out: 2 of 4 rows; the first is row 3' in caplog.text
+    with pytest.raises(UserError, match='no row is left to evaluate on; row 1: the answer is empty'):
+        encode_rows(rows[2:3], tokenizer, get_template('alpaca', tokenizer), 'evaluate on')
 
 
 # The command
@@ -129,8 +131,24 @@ def test_options_in_a_file(llama_dir, train_file, tmp_path, capsys):
     (tmp_path/'run.yaml').write_text('\n'.join(f'{k}: {json.dumps(v)}' for k, v in options.items()))
     for name in ('run.json', 'run.yaml'): assert command(tmp_path/name) == 0
     assert json.loads((tmp_path/'out/adapter_config.json').read_text())['target_modules'] == ['q_proj']
-    (tmp_path/'bad.yaml').write_text('a: [')
-    assert command(tmp_path/'bad.yaml') == 1 and command(tmp_path/'none.yaml') == 1
+    for bad in (b'a: [', b'\xff', b'- a'):
+        (tmp_path/'bad.yaml').write_bytes(bad)
+        assert command(tmp_path/'bad.yaml') == 1
+    assert command(tmp_path/'none.yaml') == 1
+
+def test_options_on_top_of_those_in_a_file(tmp_path, capsys):
+    (tmp_path/'run.yaml').write_text('train_file: a.json\noutput_dir: b\nlearning_rate: 1e-3\nweight_decay: .1\nbf16: true')
+    line = [str(tmp_path/'run.yaml'), '--limit', '2', '--learning_rate', '1e-4', '--weight_decay', '.2']
+    assert parse(line) == dict(train_file='a.json', output_dir='b', learning_rate=1e-4, weight_decay=.2, bf16=True, limit=2)
+    with pytest.raises(SystemExit): parse(['--limit', '2', str(tmp_path/'run.yaml')])
+    assert f"unrecognized arguments: {tmp_path/'run.yaml'}" in capsys.readouterr().err
+
+@pytest.mark.parametrize('line', ['--limit 0', '--limit -1', '--val_set_size -3 --do_eval', '--per_device_train_batch_size 0', '--seed -1', '--nproc 0',
+                                  '--lora_r 0', '--learning_rate -1', '--lora_dropout 1.5'])
+def test_numbers_that_make_no_sense(line, train_file, tmp_path, capsys):
+    assert command(line, train_file=train_file, output_dir=tmp_path/'out') == 1
+    err = capsys.readouterr().err
+    assert err.startswith(f"error: {' '.join(line.split()[:2])}") and err.count('\n') == 1 and 'it should be ' in err and not (tmp_path/'out').exists()
 
 def test_refusals(run, train_file, tmp_path):
     for kw, says in ((dict(deepspeed='ds.json'), 'FSDP2'), (dict(push_to_hub=True), '--hub_model_id'), (dict(preset='gpt'), 'there are tiny'), (dict(finetuning_type='freeze'), 'use lora'), (dict(finetuning_type='full', bits=4), '--bits 16'),
@@ -173,6 +191,14 @@ def test_without_evaluation(run):
     "T1: neither --do_eval nor a valid file."
     assert not any('eval_loss' in e for e in run()['log'])
 
+def test_nothing_to_evaluate_on_is_said(train_file, caplog):
+    assert T._load_rows(settings(train_file=train_file, eval_strategy='epoch', val_set_size=0))[1] == [] and 'no row is held out' in caplog.text
+
+def test_options_of_an_adapter_that_names_few(tmp_path):
+    (tmp_path/'adapter_config.json').write_text(json.dumps(dict(r=8, lora_alpha=16, target_modules=['q_proj'], base_model_name_or_path='x')))
+    for kw in (dict(use_dora=True), dict(additional_target='lm_head')):
+        with pytest.raises(UserError, match=f'--{[*kw][0]} .*, but the adapter'): check_same(str(tmp_path), kw)
+
 def test_evaluation_of_few_rows(run):
     "T2: 20 rows and the default size of the held-out set."
     r = run(do_eval=True, val_set_size=1000)
@@ -204,13 +230,6 @@ def test_lora_learns_and_the_base_stays(run, llama_dir):
     curve = list(losses(run(max_steps=30, learning_rate=1e-2, lora_r=16)).values())
     assert curve[-1] < curve[0] - 1
     assert all(torch.equal(v, before[k]) for k, v in load_model(llama_dir)[0].state_dict().items())
-
-def test_answer_columns_do_not_change_the_training(run, monkeypatch):
-    kept = losses(run(max_steps=6, lora_dropout=0., gradient_accumulation_steps=2))
-    real = T.collate
-    monkeypatch.setattr(T, 'collate', lambda rows, pad_id, keep: real(rows, pad_id, False))
-    full = losses(run(max_steps=6, lora_dropout=0., gradient_accumulation_steps=2, overwrite=True))
-    assert kept.keys() == full.keys() and all(abs(kept[s] - full[s]) < 1e-3 for s in kept)
 
 def test_qlora(run, llama_dir):
     curve = list(losses(run(bits=4, max_steps=20, learning_rate=1e-2, lora_target_modules='q_proj,up_proj')).values())
@@ -395,6 +414,15 @@ def test_starting_afresh(run, monkeypatch):
     interrupted(run, monkeypatch, at=10)
     r = run(**{**LONG, 'max_steps': 2, 'save_steps': 2}, overwrite=True)
     assert min(losses(r)) == 1 and [p.name for p in run.out.glob('checkpoint-*')] == ['checkpoint-2']
+
+def test_a_mistake_leaves_the_run_before(run):
+    run()
+    def files(): return {p: p.read_bytes() for p in run.out.rglob('*') if p.is_file()}
+    before = files()
+    for kw in (dict(lora_target_modules='nope'), dict(template='nope'), dict(cutoff_len=20)):
+        for how in ('overwrite', 'overwrite_output_dir'):
+            with pytest.raises(UserError): run(**kw, **{how: True})
+    assert files() == before and run.out/'checkpoint-2/trainer_state.json' in before
 
 def test_a_checkpoint_that_was_cut_short_is_passed_over(run, monkeypatch, caplog):
     interrupted(run, monkeypatch, at=10)
