@@ -12,7 +12,7 @@ __all__ = ['html', 'BAD_SCHEMA', 'IMPORTERS', 'BRAT_OTHERS', 'CJK', 'HF_FILES', 
            'poor', 'cleaned', 'clean', 'pieces', 'jaccard', 'leak', 'leak_counts', 'corpus', 'plot_corpus', 'main']
 
 # %% ../nbs/02_data.ipynb #637acdd9
-import argparse, copy, json, math, os, re, unicodedata, zlib
+import argparse, copy, json, math, os, re, unicodedata, warnings, zlib
 from collections import Counter, deque
 from functools import lru_cache
 from itertools import chain, count, islice
@@ -799,12 +799,19 @@ def label_counts(
 CJK_FONTS = ('Noto Sans CJK SC', 'Noto Sans CJK JP', 'Noto Serif CJK SC', 'Noto Serif CJK JP', 'PingFang SC', 'Microsoft YaHei',
              'SimHei', 'WenQuanYi Zen Hei')
 
+@lru_cache
+def _show_boxes():
+    "Say once, and not for every character, that there is no font for Chinese."
+    log.info('no font for Chinese is installed, so plots show boxes for it; Noto Sans CJK is one')
+    warnings.filterwarnings('ignore', 'Glyph .* missing from')
+
 def readable_fonts():
     "Let plots show Chinese, from now on, if the system has a font for it."
     from matplotlib import font_manager, rcParams
     have = {f.name for f in font_manager.fontManager.ttflist}
-    rcParams['font.family'] = unique([*rcParams['font.family'], 'DejaVu Sans',
-                                      *(f for f in CJK_FONTS if f in have)])
+    found = [f for f in CJK_FONTS if f in have]
+    if not found: _show_boxes()
+    rcParams['font.family'] = unique([*rcParams['font.family'], 'DejaVu Sans', *found])
 
 # %% ../nbs/02_data.ipynb #33919fda
 def plot_counts(
