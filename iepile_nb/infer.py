@@ -1165,7 +1165,7 @@ def _parser():
     "The arguments of `iepile_predict`."
     p = argparse.ArgumentParser(prog='iepile_predict', description='Answer a file of test rows, or ask about one text.',
         allow_abbrev=False, epilog='example: iepile_predict --model_name_or_path tiny --input_file outputs/NER/test.json '
-               '--output_file outputs/NER/predicted.json --limit 20')
+               '--output_file outputs/NER/answers.json --limit 20')
     a, switch = p.add_argument, dict(type=boolean, nargs='?', const=True, default=False)
     a('--input_file', help='test rows, one JSON object a line')
     a('--output_file', help='where the rows go, with their answers as `output`; a gold `output`, as in training rows, becomes `label`')
