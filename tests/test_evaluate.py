@@ -683,7 +683,7 @@ def test_what_does_not_go_together_gets_one_line(tmp_path, capsys):
     for flags, told in ((['--why', '--report', page], '--why finds causes'), (['--why', '--output', tmp_path/'o.json'], '--why finds causes'),
                         (['--rules', 'original', '--errors'], 'errors and reports follow the default rules'),
                         (['--rules', 'original', '--sort_by', 'label'], 'the original knows no label'),
-                        (['--output', tmp_path/'.'/'p.json'], 'name another file'), (['--report', path], 'holds predictions')):
+                        (['--output', tmp_path/'.'/'p.json'], 'name another file'), (['--report', path], 'name another file')):
         assert main([str(path), *map(str, flags)]) == 1
         out, err = capsys.readouterr()
         assert not out and told in err and err.count('\n') == 1 and path.read_bytes() == before
