@@ -53,7 +53,7 @@ def command(program, src, out, data, task):
 def main():
     o = arguments(__doc__).parse_args()
     data = (o.original or Path(__file__).parent.parent)/'data'
-    n, runs = (4000, 3) if o.quick else (20_000, 5)
+    n, runs = (4000, 3) if o.quick else (20_000, 9)
     rows, ours = [], [sys.executable, '-m', 'iepile_nb.convert']
     compiled = dict(PYTHONDONTWRITEBYTECODE='')
     with tempfile.TemporaryDirectory() as tmp:
