@@ -434,6 +434,7 @@ def lines(self: Conversion, beside: str | Path, part: tuple | None = None) -> It
         rows = lambda: (f.seek(0), map(bytes.rstrip, f))[1]
         yield from rows() if ratio is None else thinned(rows, ratio, self.o.seed)
 
+# %% ../nbs/04_convert.ipynb #0c7e2d4b
 @patch
 def warn(self: Conversion):
     "Say what was counted."

@@ -14,6 +14,7 @@ __all__ = ['html', 'BAD_SCHEMA', 'IMPORTERS', 'BRAT_OTHERS', 'CJK', 'HF_FILES', 
 # %% ../nbs/02_data.ipynb #637acdd9
 import argparse, copy, json, math, os, re, unicodedata, warnings, zlib
 from collections import Counter, deque
+from contextlib import suppress
 from functools import lru_cache
 from itertools import chain, count, islice
 from operator import itemgetter
@@ -1213,6 +1214,7 @@ def _share(s):
     if 0 < float(s) <= 1: return float(s)
     raise argparse.ArgumentTypeError(f'{s} is not above 0 and at most 1')
 
+# %% ../nbs/02_data.ipynb #1a551f9b
 def _parser():
     "The arguments of `iepile_data`."
     p = argparse.ArgumentParser(prog='iepile_data', description='Look at annotated records, and mend them.',
@@ -1240,7 +1242,8 @@ def _parser():
 def _raw_lines(path, lines):
     "Some lines of a file as text, by number, or items of an array; bytes that are no UTF-8 are escaped."
     if not lines or not Path(path).is_file(): return {}
-    if is_array(path): return {n: encode(x) for n, x in enumerate(orjson.loads(Path(path).read_bytes()), 1) if n in lines}
+    with suppress(orjson.JSONDecodeError): # tokens may begin with a bracket, too
+        if is_array(path): return {n: encode(x) for n, x in enumerate(orjson.loads(Path(path).read_bytes().removeprefix(b'\xef\xbb\xbf')), 1) if n in lines}
     with open(path, 'rb') as f:
         return {n: l.decode('utf-8', 'backslashreplace').rstrip('\r\n') for n, l in enumerate(f, 1) if n in lines}
 

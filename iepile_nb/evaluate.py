@@ -1451,6 +1451,7 @@ def _refuse(o, path, target):
         raise UserError('errors and reports follow the default rules; leave out --rules original')
     for p in filter(None, (target, o.report)): check_apart(p, path, o.against or path)
 
+# %% ../nbs/08_evaluate.ipynb #2a941e7b
 @command
 def main(argv):
     "Score a prediction file."
@@ -1473,6 +1474,7 @@ def main(argv):
         raise located(target, msg=f'the scores are not saved ({e.strerror or e}); --output names another place') from None
     print(target)
 
+# %% ../nbs/08_evaluate.ipynb #2a941e8b
 def _more(o, result, score, draws):
     "What else was asked for."
     if o.rules == 'default': yield macro_note(result)

@@ -262,6 +262,7 @@ def counts(self: Task, item: tuple) -> Iterator[tuple[str, tuple]]:
     "What the scorer counts of an item: (metric, thing); nothing where a string is missing."
     if '' not in item[1:]: yield '', item
 
+# %% ../nbs/01_tasks.ipynb #defdebcb
 @patch
 def trusted(self: Task, item: tuple, ok) -> tuple | None:
     "What is left of an item if only the strings stay that are `ok`."
