@@ -12,7 +12,8 @@ import time
 
 import pytest
 from hypothesis import given, strategies as st
-from iepile_nb.core import Flag, UserError, atomic_write, command, old_flags, progress, read_jsonl, record_rng, write_jsonl
+from iepile_nb.core import (Flag, UserError, at_least, atomic_write, check_apart, command, old_flags, progress, read_jsonl,
+                            record_rng, write_jsonl)
 
 json_value = st.recursive(st.none() | st.booleans() | st.integers(-2**53, 2**53) | st.text(st.characters(exclude_categories=['Cs'])),
                           lambda v: st.lists(v, max_size=3) | st.dictionaries(st.text(max_size=5), v, max_size=3), max_leaves=6)
@@ -111,3 +112,32 @@ def test_one_bad_item_of_an_array_does_not_cost_the_rest(tmp_path):
 
 def test_a_folder_is_no_file(tmp_path):
     with pytest.raises(UserError, match='is a folder; name a file'): list(read_jsonl(tmp_path))
+
+
+def test_a_link_stays_and_a_pipe_is_written_to(tmp_path):
+    import threading
+    real, link, pipe, got = tmp_path/'real.json', tmp_path/'link.json', tmp_path/'pipe', []
+    real.write_text('old')
+    link.symlink_to(real)
+    write_jsonl(link, [{'a': 1}])
+    assert link.is_symlink() and real.read_text() == '{"a":1}\n'
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: got.append(pipe.read_bytes()))
+    reader.start()
+    write_jsonl(pipe, [{'a': 1}])
+    reader.join(10)
+    assert got == [b'{"a":1}\n'] and pipe.is_fifo()
+    with pytest.raises(UserError, match='a pipe or a device'): list(read_jsonl(pipe))
+
+
+def test_a_target_is_no_source(tmp_path):
+    (tmp_path/'a').write_text('x')
+    (tmp_path/'link').symlink_to(tmp_path/'a')
+    for tgt in (tmp_path/'a', tmp_path/'link', tmp_path/'.'/'a'):
+        with pytest.raises(UserError, match='name another file'): check_apart(tgt, tmp_path/'none', tmp_path/'a')
+    check_apart(tmp_path/'b', tmp_path/'a')
+
+
+@pytest.mark.parametrize('s', ['0', '-1', '1.5', 'x', '', '٣'])
+def test_numbers_that_are_no_counts(s):
+    with pytest.raises(argparse.ArgumentTypeError): at_least(1)(s)

@@ -560,3 +560,56 @@ def test_recipes_that_are_wrong(tmp_path, capsys, text, problem):
     assert main(['recipe', '--src_path', str(save(tmp_path/'r.yaml', text)), '--tgt_path', str(tmp_path/'a')]) == 1
     err = capsys.readouterr().err
     assert problem in err and err.count('\n') == 1 and not (tmp_path/'a').exists()
+
+
+def fixed(tmp_path, task, text, schema='auto', form='records'):
+    "What `check --fix` keeps of a file, and what it writes beside it."
+    from iepile_nb.data import main
+    for f in tmp_path.glob('out*'): f.unlink()
+    args = ['check', '--fix', '--task', task, '--from', form, '--src_path', str(save(tmp_path/'in.json', text)), '--tgt_path', str(tmp_path/'out.json')]
+    assert main(args + (['--schema_path', str(schema)] if schema else [])) == 0
+    side = tmp_path/'out.dropped.jsonl'
+    return rows(tmp_path/'out.json'), rows(side) if side.exists() else []
+
+
+def test_a_blank_argument_costs_no_event(tmp_path):
+    arguments = [{'role': 'who', 'argument': 'ACME'}, {'role': 'when', 'argument': ' '}]
+    event = {'event_type': 'layoff', 'event_trigger': 'fired', 'arguments': arguments}
+    (kept,), dropped = fixed(tmp_path, 'EE', json.dumps({'text': 'ACME fired ten.', 'event': [event]}))
+    assert kept['event'][0]['event_trigger'] == 'fired' and kept['event'][0]['arguments'][0] == arguments[0] and not dropped
+
+
+def test_a_spelling_is_mended_to_whole_words_only(tmp_path, capsys):
+    record = {'text': 'Ines left by bus. PORTO 用ＡＢＣ的人', 'entity': [{'entity': e, 'entity_type': 'x'} for e in ('US', 'porto', 'abc')]}
+    (kept,), _ = fixed(tmp_path, 'NER', json.dumps(record))
+    assert [o['entity'] for o in kept['entity']] == ['US', 'PORTO', 'ＡＢＣ']
+    out = capsys.readouterr().out
+    assert 'absent' in out and "the text has 'PORTO'" in out
+
+
+def test_dropped_annotations_and_items_stand_beside(tmp_path):
+    good, none = {'entity': 'Ines', 'entity_type': 'person'}, {'entity': 'Ines', 'entity_type': 'ghost'}
+    schema = save(tmp_path/'schema.json', '["person"]\n[]\n{}\n')
+    (kept,), (dropped,) = fixed(tmp_path, 'NER', json.dumps({'text': 'Ines left.', 'entity': [good, none]}), schema)
+    assert kept['entity'] == [good] and dropped['raw'] == none and 'ghost' in dropped['problem']
+    array = json.dumps([{'text': 'Ines left.', 'entity': [good]}, 'stray'], indent=1)
+    for text in (array, '\ufeff' + array):
+        kept, dropped = fixed(tmp_path, 'NER', text)
+        assert len(kept) == 1 and [d['raw'] for d in dropped] == ['"stray"']
+    kept, dropped = fixed(tmp_path, 'NER', '[ O\nInes B-person\n\nleft X-y\n', form='conll')
+    assert len(kept) == 1 and dropped
+
+
+def test_options_that_a_part_does_not_use(tmp_path, capsys):
+    from iepile_nb.data import main
+    path = str(save(tmp_path/'d.json', json.dumps(INES)))
+    for argv, said in ((['check', path, '--tgt_path', 'x'], 'without --fix'), (['leak', path, path], 'different'),
+                       (['clean', path, '--schema_path', 'none'], 'clean does not use --schema_path'),
+                       (['recipe', path, '--limit', '1'], 'recipe does not use --limit'),
+                       (['check', path, '--fix', '--tgt_path', path], 'name another file'),
+                       (['stats', path, '--tgt_path', str(tmp_path/'p.html')], 'no picture')):
+        files = argv[1:3] if argv[0] == 'leak' else argv[1:2]
+        assert main([argv[0], '--src_path', *files, *argv[1 + len(files):]]) == 1
+        assert said in capsys.readouterr().err
+    for wrong in (['--limit', '-1'], ['--threshold', '2']):
+        with pytest.raises(SystemExit): main(['leak', '--src_path', path, *wrong])
