@@ -25,14 +25,14 @@ from pathlib import Path
 
 from common import arguments, write
 from iepile_nb.convert import convert
-from iepile_nb.core import write_jsonl
-from iepile_nb.course import LEARN, side_by_side
+from iepile_nb.lib.io import write_jsonl
+from iepile_nb.course import DEMO_TRAINING, side_by_side
 from iepile_nb.evaluate import evaluate
 from iepile_nb.infer import predict
-from iepile_nb.model import load_model
+from iepile_nb.lora import load_model
 from iepile_nb.negatives import HardNegatives
-from iepile_nb.tiny import dataset, domain_names, domain_schema
-from iepile_nb.tasks import Schema
+from iepile_nb.corpus import dataset, domain_names, domain_schema
+from iepile_nb.questions import Schema
 from iepile_nb.train import train
 
 TASK, LANGUAGE = 'RE', 'en'
@@ -70,7 +70,7 @@ def adapted(rows, folder, seed):
     "The model with an adapter trained on some rows."
     folder.mkdir()
     write_jsonl(folder/'train.json', rows)
-    train(model_name_or_path='tiny', train_file=folder/'train.json', output_dir=folder/'lora', **{**LEARN, 'seed': seed})
+    train(model_name_or_path='tiny', train_file=folder/'train.json', output_dir=folder/'lora', **{**DEMO_TRAINING, 'seed': seed})
     return load_model('tiny', str(folder/'lora'))
 
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from iepile_nb.core import atomic_write, environment
+from iepile_nb.lib.io import atomic_write, environment
 
 ROOT = Path(__file__).parent.parent
 

@@ -54,7 +54,7 @@ def main():
     o = arguments(__doc__).parse_args()
     data = (o.original or Path(__file__).parent.parent)/'data'
     n, runs = (4000, 3) if o.quick else (20_000, 9)
-    rows, ours = [], [sys.executable, '-m', 'iepile_nb.convert']
+    rows, ours = [], [sys.executable, '-m', 'iepile_nb.cli.convert']
     compiled = dict(PYTHONDONTWRITEBYTECODE='')
     with tempfile.TemporaryDirectory() as tmp:
         tmp = Path(tmp)

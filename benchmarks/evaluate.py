@@ -19,10 +19,12 @@ from common import ROOT, arguments, cpu_seconds, in_turn, write
 from convert import records
 
 from iepile_nb.convert import convert
-from iepile_nb.core import write_jsonl
-from iepile_nb.data import read_schema
-from iepile_nb.evaluate import Counts, evaluate
-from iepile_nb.tasks import get_task, output, read_instruction
+from iepile_nb.lib.io import write_jsonl
+from iepile_nb.records import read_schema
+from iepile_nb.scoring import Counts
+from iepile_nb.evaluate import evaluate
+from iepile_nb.questions import output
+from iepile_nb.tasks import get_task, read_instruction
 
 SPLIT_NUM = dict(NER=6, RE=4, EE=4)
 

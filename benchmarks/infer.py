@@ -21,10 +21,14 @@ import torch
 from common import arguments, write
 from iepile_nb.course import read_job, test_rows
 from iepile_nb.evaluate import evaluate
-from iepile_nb.infer import *
-from iepile_nb.model import load_model, quantization, tiny_path
+from iepile_nb.decode import ObjectEnd, end_ids
+from iepile_nb.infer import Asked, Decoder, answer_rows, as_questions, ask_rows
+from iepile_nb.cli.predict import main
+from iepile_nb.base import quantization, tiny_path
+from iepile_nb.lora import load_model
 from iepile_nb.prompt import get_template
-from iepile_nb.tasks import NAN, TASKS, encode
+from iepile_nb.questions import NAN, encode
+from iepile_nb.tasks import TASKS
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig
 
 ROOT = Path(__file__).parent.parent

@@ -17,8 +17,9 @@ from pathlib import Path
 import numpy as np
 from common import ROOT, arguments, write
 
-from iepile_nb.data import read_records
-from iepile_nb.negatives import HardNegatives, centre, overlap, similarity
+from iepile_nb.records import read_records
+from iepile_nb.lookalikes import centre, letter_overlap, similarity
+from iepile_nb.negatives import HardNegatives
 
 DATA = Path(os.environ.get('IEPILE_SHARED', ROOT.parent/'shared'))/'data'
 RECORDS = {('RE', 'semval-RE'): 'semval-RE', ('RE', 'SciERC'): 'SciERC_pairs', ('EE', 'fewfc'): 'FewFC'}
@@ -81,7 +82,7 @@ def main():
     by = lambda **how: lambda k, d: r_precision(d, similarity(list(d), **how))
     rng = np.random.default_rng(0)
     add('random_rp', lambda k, d: np.mean([r_precision(d, centre(rng.random((len(d),) * 2))) for _ in range(20)]))
-    add('letters_rp', lambda k, d: r_precision(d, centre(overlap(list(d)))))
+    add('letters_rp', lambda k, d: r_precision(d, centre(letter_overlap(list(d)))))
     add('ngram_rp', by())
     if encoder:
         add('encoder_rp', by(method='encoder', encoder=encoder))

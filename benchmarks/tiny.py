@@ -19,13 +19,15 @@ from pathlib import Path
 import torch
 from common import arguments, write
 from iepile_nb.convert import convert
-from iepile_nb.core import log, record_rng, write_jsonl
-from iepile_nb.course import LEARN, Job, read_job, side_by_side, test_rows, train_rows
-from iepile_nb.evaluate import Counts, evaluate, tally
+from iepile_nb.lib.io import log, record_rng, write_jsonl
+from iepile_nb.course import DEMO_TRAINING, Job, read_job, side_by_side, test_rows, train_rows
+from iepile_nb.scoring import Counts, match_counts
+from iepile_nb.evaluate import evaluate
 from iepile_nb.infer import predict
-from iepile_nb.model import load_model
+from iepile_nb.lora import load_model
 from iepile_nb.tasks import get_task, read_instruction
-from iepile_nb.tiny import (dataset, domain_names, domain_schema, is_train_value, other_names, renamed_record, renamed_schema)
+from iepile_nb.corpus import (dataset, domain_names, domain_schema, is_train_value, other_names,
+                              renamed_record, renamed_schema)
 
 TASKS, LANGUAGES, SEED = ('NER', 'RE', 'EE'), ('en', 'zh'), 20261
 
@@ -52,7 +54,7 @@ def unseen_f1(result):
     def new(task, items):
         return [(kind, thing) for i in items for kind, thing in task.counts(i)
                 if kind != 'event' and not all(is_train_value(thing[k]) for k in task.taken[kind])]
-    return sum((c for t in result.texts for c in tally(new(t.rows[0].task, t.found), new(t.rows[0].task, t.gold)).values()), Counts()).f1
+    return sum((c for t in result.texts for c in match_counts(new(t.rows[0].task, t.found), new(t.rows[0].task, t.gold)).values()), Counts()).f1
 
 
 def cell(name, jobs, model):
@@ -77,7 +79,7 @@ def adapter(language, folder):
     record_rng(SEED, language).shuffle(rows)
     write_jsonl(folder/f'{language}.json', rows)
     start = time.monotonic()
-    options = [f'--{k}={v}' for k, v in (LEARN | {'per_device_train_batch_size': LEARN['per_device_train_batch_size'] // 2}).items()]
+    options = [f'--{k}={v}' for k, v in (DEMO_TRAINING | {'per_device_train_batch_size': DEMO_TRAINING['per_device_train_batch_size'] // 2}).items()]
     files = ['--train_file', folder/f'{language}.json', '--output_dir', folder/language]
     subprocess.run([sys.executable, '-m', 'iepile_nb.train', '--nproc=2', '--model_name_or_path=tiny', '--use_cpu', *files, *options], check=True)
     return time.monotonic() - start

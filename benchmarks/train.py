@@ -20,11 +20,16 @@ from peft import LoraConfig, get_peft_model
 from transformers import DataCollatorForSeq2Seq, Trainer, set_seed
 from transformers.utils import logging as hf_logging
 
-from iepile_nb.core import record_rng
-from iepile_nb.course import DEMO_TASKS, LANGUAGES, read_job, train_rows
-from iepile_nb.model import PeakMemory, add_lora, answer_loss, load_base
-from iepile_nb.prompt import get_template, pack
-from iepile_nb.train import BatchOrder, encode_rows, make_trainer, settings, training_arguments
+from iepile_nb.lib.io import record_rng
+from iepile_nb.questions import LANGUAGES
+from iepile_nb.course import DEMO_TASKS, read_job, train_rows
+from iepile_nb.base import load_base
+from iepile_nb.lora import add_lora, answer_loss
+from iepile_nb.lib.memory import PeakMemory
+from iepile_nb.prompt import get_template
+from iepile_nb.windows import pack
+from iepile_nb.train import BatchOrder, encode_rows, make_trainer
+from iepile_nb.lib.options import settings, training_arguments
 
 SEED, BATCH, RATE = 20262, 8, 1e-3
 

@@ -42,7 +42,7 @@ def tokenizer():
     "Byte-level BPE of 700 tokens: special tokens, one plain added token, `<s>` before every text, no chat template."
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
     from transformers import PreTrainedTokenizerFast
-    from iepile_nb.tasks import SENTENCES
+    from iepile_nb.questions import SENTENCES
     bpe = Tokenizer(models.BPE())
     bpe.pre_tokenizer, bpe.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
     bpe.train_from_iterator([s for d in SENTENCES.values() for s in d.values()] * 2, trainers.BpeTrainer(
@@ -80,8 +80,9 @@ PARROT = {'{"instruction": "say", "schema": ["a"], "input": "%s"}' % (c * n): '{
 def parrot_dir(tokenizer, tmp_path_factory):
     "A small Llama that has learned the questions and answers of PARROT by heart, and to talk on after each."
     import torch
-    from iepile_nb.model import answer_loss
-    from iepile_nb.prompt import TEMPLATES, collate, encode_row
+    from iepile_nb.lora import answer_loss
+    from iepile_nb.prompt import collate, encode_row
+    from iepile_nb.lib.templates import TEMPLATES
     model = random_llama(tokenizer, .05)
     rows = [encode_row(tokenizer, TEMPLATES['alpaca'], q, a + ' Hope {"that": "helps"}') for q, a in PARROT.items()]
     batch, opt = collate(rows, tokenizer.pad_token_id), torch.optim.AdamW(model.parameters(), lr=5e-3)

@@ -9,13 +9,13 @@ import sys
 import pytest
 from conftest import ROOT
 
-COMMANDS = {'convert': 'convert', 'negatives': 'negatives', 'train': 'train', 'predict': 'infer', 'eval': 'evaluate', 'demo': 'course', 'model': 'model'}
+COMMANDS = 'convert', 'data', 'negatives', 'train', 'predict', 'eval', 'model', 'demo'
 
 
 def run(line, cwd, ok=0, timeout=300):
     "Run a command line of the README or of the original; returns stdout and stderr together."
     program, *args = shlex.split(line)
-    cmd = [sys.executable, '-m', 'iepile_nb.' + COMMANDS[program.removeprefix('iepile_')], *args]
+    cmd = [sys.executable, '-m', 'iepile_nb.cli.' + program.removeprefix('iepile_'), *args]
     r = subprocess.run(cmd, cwd=cwd, capture_output=True, text=True, timeout=timeout, env={**os.environ, 'PYTHONPATH': str(ROOT)})
     assert r.returncode == ok, r.stdout + r.stderr
     return r.stdout + r.stderr

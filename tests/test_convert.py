@@ -10,11 +10,15 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given, settings, strategies as st
-from iepile_nb.convert import Rows, convert, main, mix, read_recipe
-from iepile_nb.core import Draws, UserError
-from iepile_nb.data import read_records, read_schema, spo_triples
+from iepile_nb.convert import convert
+from iepile_nb.lib.fast_rows import FastRows
+from iepile_nb.lib.recipe import mix, read_recipe
+from iepile_nb.cli.convert import main
+from iepile_nb.lib.io import KeyedRandom, UserError
+from iepile_nb.records import read_records, read_schema, spo_triples
 from iepile_nb.negatives import HardNegatives, Sampler, names, read_negatives
-from iepile_nb.tasks import NAN, TASKS, AskAll, Schema, read_instruction, split, split_spo
+from iepile_nb.questions import NAN, Schema, split
+from iepile_nb.tasks import TASKS, AskAll, read_instruction, split_spo
 
 # ---- made-up schemas and records of every task
 
@@ -108,13 +112,13 @@ def test_test_rows_ask_everything(c, k):
 def test_all_labels_in_one_line(task, shuffled):
     "The short way gives the line of the long one: odd labels, repeats, what is not in the text, empty, or not in the schema."
     task, ls = TASKS[task], ['100%', '%s "a"', 'b\\', '%%d']
-    rows = Rows(task, task.schema(ls, ls, {l: [] for l in ls}), split_num=-1, source='x')
+    rows = FastRows(task, task.schema(ls, ls, {l: [] for l in ls}), split_num=-1, source='x')
     keys = dict(NER=('entity', 'entity_type'), RE=('tail', 'relation'), EET=('event_trigger', 'event_type'))[task.name]
     lines = set()
     for seen in ([], ls[:1], ls[1:], ['unknown', *ls]):
         items = [{'head': 'z', **dict(zip(keys, (v, l)))} for l in seen for v in ('z', 'no%s', 'a"', '', 'z')]
         record = {'text': 'a" %s z\n', task.key: items}
-        draws = [Sampler(Draws(1), random_sort=shuffled) for _ in range(2)]
+        draws = [Sampler(KeyedRandom(1), random_sort=shuffled) for _ in range(2)]
         draws[1].rng.start(record['text'])
         lines.add(line := rows.in_one(draws[0])(record))
         assert line == rows.train(record, draws[1])
@@ -196,7 +200,7 @@ def test_C9_not_utf8(tmp_path, capsys):
 
 
 def test_C9_the_locale_does_not_matter(tmp_path, root):
-    cmd = [sys.executable, '-m', 'iepile_nb.convert', '--tgt_path', str(tmp_path/'o.json')]
+    cmd = [sys.executable, '-m', 'iepile_nb.cli.convert', '--tgt_path', str(tmp_path/'o.json')]
     env = {**os.environ, 'LC_ALL': 'C', 'PYTHONUTF8': '0', 'PYTHONIOENCODING': 'ascii', 'PYTHONPATH': str(root)}
     assert subprocess.run(cmd, cwd=root, env=env, capture_output=True).returncode == 0
 
@@ -284,7 +288,7 @@ def test_C23_neither_hash_seed_nor_order_matter(tmp_path, root):
     files = []
     for seed, path in (('1', src), ('2', src), ('3', tmp_path/'RE/shuffled.json')):
         files.append(tmp_path/f'{seed}.json')
-        subprocess.run([sys.executable, '-m', 'iepile_nb.convert', '--src_path', path, '--schema_path', 'data/RE/schema.json', '--task', 'RE',
+        subprocess.run([sys.executable, '-m', 'iepile_nb.cli.convert', '--src_path', path, '--schema_path', 'data/RE/schema.json', '--task', 'RE',
                         '--tgt_path', files[-1], '--cluster_mode', '--neg_schema', '.4', '--random_sort'], cwd=root, check=True,
                        env={**os.environ, 'PYTHONHASHSEED': seed, 'PYTHONPATH': str(root)}, capture_output=True)
     a, b, c = (f.read_text(encoding='utf-8').splitlines() for f in files)
@@ -349,7 +353,7 @@ def test_cluster_rule(root):
     schema, K = read_schema(data/'schema.json', 'RE'), read_negatives(root/'data/hard_negative/hard_dict.json', 'RE', 'RE')
     for r in read_records(data/'sample.json', 'RE'):
         own = list(TASKS["RE"].gold(r))
-        asked = Sampler(Draws(42, r['text']), negatives=K, split_num=2).labels(schema.labels, own)
+        asked = Sampler(KeyedRandom(42, r['text']), negatives=K, split_num=2).labels(schema.labels, own)
         must = set(own) | set(K.of(own))
         if own: assert must <= set(asked) and len(asked) == len(must) + min(2, len(schema.labels) - len(must))
         else: assert 1 <= len(asked) <= len(schema.labels)
@@ -357,14 +361,14 @@ def test_cluster_rule(root):
 
 def test_share_rule():
     every = [f'l{i:02}' for i in range(40)]
-    sizes = [len(Sampler(Draws(i), .3).labels(every, ['l00'])) for i in range(300)]
+    sizes = [len(Sampler(KeyedRandom(i), .3).labels(every, ['l00'])) for i in range(300)]
     assert 11.5 < sum(sizes) / len(sizes) - 1 < 12.5 and len(set(sizes)) > 10
-    assert all(Sampler(Draws(i), .3).labels(every, ['l00'])[0] == 'l00' for i in range(20))
-    assert all(Sampler(Draws(i), .001).labels(every, []) for i in range(20))
+    assert all(Sampler(KeyedRandom(i), .3).labels(every, ['l00'])[0] == 'l00' for i in range(20))
+    assert all(Sampler(KeyedRandom(i), .001).labels(every, []) for i in range(20))
 
 
 def test_shuffled_labels_differ_by_record():
-    orders = {tuple(Sampler(Draws(1, str(i)), random_sort=True).labels(list('abcdef'), [])) for i in range(20)}
+    orders = {tuple(Sampler(KeyedRandom(1, str(i)), random_sort=True).labels(list('abcdef'), [])) for i in range(20)}
     assert len(orders) > 10
 
 
@@ -547,7 +551,7 @@ def test_a_kill_leaves_no_half_file_and_no_process(tmp_path, root):
     "kill -9 in the middle of a conversion by two processes; the next one cleans up."
     src = big(tmp_path, 40_000)
     (tmp_path/'out.json').write_text('whole\n')
-    cmd = [sys.executable, '-m', 'iepile_nb.convert', *command(tmp_path, src, 'out.json', '--workers', '2', '--split_num', '1')]
+    cmd = [sys.executable, '-m', 'iepile_nb.cli.convert', *command(tmp_path, src, 'out.json', '--workers', '2', '--split_num', '1')]
     p = subprocess.Popen(cmd, cwd=root, stdout=subprocess.DEVNULL)
     while not any(f.stat().st_size > 100_000 for f in tmp_path.glob('.out*')): time.sleep(.02)
     workers = descendants(p.pid)

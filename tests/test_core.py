@@ -12,8 +12,9 @@ import time
 
 import pytest
 from hypothesis import given, strategies as st
-from iepile_nb.core import (Flag, UserError, at_least, atomic_write, check_apart, command, old_flags, progress, read_jsonl,
-                            record_rng, write_jsonl)
+from iepile_nb.lib.io import (UserError, atomic_write, check_apart, progress, read_jsonl, record_rng,
+                              write_jsonl)
+from iepile_nb.cli.common import Flag, at_least, command, old_flags
 
 json_value = st.recursive(st.none() | st.booleans() | st.integers(-2**53, 2**53) | st.text(st.characters(exclude_categories=['Cs'])),
                           lambda v: st.lists(v, max_size=3) | st.dictionaries(st.text(max_size=5), v, max_size=3), max_leaves=6)

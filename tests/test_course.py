@@ -2,7 +2,7 @@
 import json
 
 import pytest
-from iepile_nb.course import main
+from iepile_nb.cli.demo import main
 
 
 def run(out, *args):

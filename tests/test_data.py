@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from iepile_nb import convert as conversion
 from iepile_nb.convert import convert
-from iepile_nb.core import UserError, read_jsonl
-from iepile_nb.data import infer_schema, read_records, read_schema
-from iepile_nb.evaluate import main as evaluate
-from iepile_nb.tasks import TASKS, instruction, read_instruction, output
+from iepile_nb.lib.io import UserError, read_jsonl
+from iepile_nb.records import infer_schema, read_records, read_schema
+from iepile_nb.cli.eval import main as evaluate
+from iepile_nb.questions import instruction, output
+from iepile_nb.tasks import TASKS, read_instruction
 
 
 def save(path, *values):
@@ -134,7 +135,7 @@ TASK_OF = {'instructie': 'RE'}
 
 def read(path, form, task=None):
     "Records and what was refused."
-    from iepile_nb.data import numbered_records
+    from iepile_nb.records import numbered_records
     bad = []
     got = list(numbered_records(path, TASKS[task or TASK_OF.get(form, 'NER')], form=form, bad=lambda e, raw=None: bad.append(str(e))))
     return [r for _, r in got], bad
@@ -202,7 +203,7 @@ def test_rows_of_iepile_are_gathered(root, tmp_path):
 
 
 def test_rows_far_apart_when_streaming(caplog):
-    from iepile_nb.data import gather
+    from iepile_nb.lib.formats import gather
     rows = [(n, ROW | {'instruction': instruction(TASKS['NER'], 'en', [TASKS['NER'].question(l)], t), 'output': json.dumps({l: []})})
             for n, (t, l) in enumerate([('a', 'x'), ('b', 'x'), ('a', 'y'), ('c', 'x'), ('d', 'x'), ('a', 'z')], 1)]
     assert [(n, r['text']) for n, r in gather(rows, TASKS['NER'], 'f', window=1)] == [(2, 'b'), (1, 'a'), (4, 'c'), (5, 'd'), (6, 'a')]
@@ -378,14 +379,14 @@ def test_spoiled_files_are_converted_or_refused(tmp_path_factory, case):
 # ---- check, stats, leak, clean
 
 def problems(records, task, schema=None, **k):
-    from iepile_nb.data import Report, mended_record
+    from iepile_nb.lib.check import Report, mended_record
     report = Report('f')
     out = [mended_record(r, TASKS[task], schema, 1, report) for r in records]
     return out, [(p.kind, p.key, p.fix) for p in report.problems]
 
 
 def test_check_mends_entities():
-    from iepile_nb.tasks import Schema
+    from iepile_nb.questions import Schema
     e = lambda s, t='city': {'entity': s, 'entity_type': t}
     record = {'text': 'Ines saw New  York.', 'entity': [e(' Ines'), e('new york'), e('Odda'), e('Ines', 'verb'), e(''), e('Odda')]}
     (out,), found = problems([record], 'NER', Schema(['city']))
@@ -395,7 +396,7 @@ def test_check_mends_entities():
 
 
 def test_check_mends_events_and_attributes():
-    from iepile_nb.tasks import Schema
+    from iepile_nb.questions import Schema
     event = {'event_type': 'sale', 'event_trigger': 'bought ', 'arguments': [{'role': 'buyer', 'argument': 'Ines'}, {'role': 'colour', 'argument': 'it'}, {'role': 'price', 'argument': 'NAN'}]}
     (out,), found = problems([{'text': 'Ines bought it', 'event': [event, event | {'event_type': 'war'}]}], 'EE', Schema(['sale'], {'sale': ['buyer', 'price']}))
     assert [a['role'] for a in out['event'][0]['arguments']] == ['buyer', 'price'] and out['event'][0]['event_trigger'] == 'bought' and len(out['event']) == 1
@@ -405,7 +406,7 @@ def test_check_mends_events_and_attributes():
 
 
 def test_check_command(tmp_path, capsys):
-    from iepile_nb.data import main
+    from iepile_nb.cli.data import main
     good = json.dumps(INES)
     (tmp_path/'d.json').write_bytes('\n'.join([good, '{"text": ', good, '{"text": "x"}', '{"text": "Ines Okafor left Odda.", "entity": []}', '\x01']).encode() + b'\n{"text": "\xff"}\n')
     args = ['--task', 'NER', '--src_path', str(tmp_path/'d.json')]
@@ -426,7 +427,7 @@ def test_check_command(tmp_path, capsys):
 @given(broken())
 def test_check_names_or_keeps_every_record(tmp_path_factory, case):
     "However a record is spoiled, it is kept, or dropped with a reason into the side file."
-    from iepile_nb.data import main
+    from iepile_nb.cli.data import main
     form, raw = case
     if form == 'brat': return
     folder = tmp_path_factory.mktemp('checked')
@@ -441,7 +442,7 @@ def test_check_names_or_keeps_every_record(tmp_path_factory, case):
 
 
 def test_check_of_nothing(tmp_path, capsys):
-    from iepile_nb.data import main
+    from iepile_nb.cli.data import main
     for form, text in (('conll', ''), ('conll', '-DOCSTART- O\n'), ('records', '\n\n')):
         for what in ('check', 'clean'):
             assert main([what, '--from', form, '--src_path', str(save(tmp_path/'f', text))]) == 1
@@ -449,8 +450,9 @@ def test_check_of_nothing(tmp_path, capsys):
 
 
 def test_stats(tmp_path, capsys):
-    from iepile_nb.data import main, stats
-    from iepile_nb.tasks import Schema
+    from iepile_nb.data import stats
+    from iepile_nb.cli.data import main
+    from iepile_nb.questions import Schema
     s = stats([INES, {'text': 'Nothing.', 'entity': []}], 'NER', Schema(['WORK', 'PER', 'LOC']), split_num=2) # asked in order: LOC and PER, then WORK
     assert (s['records'], s['without_any_annotation'], s['annotations'], s['rows'], s['rows_with_an_answer'], s['pure_negatives']) == (2, 1, 2, 4, 1, 3)
     assert s['longest'] == len(INES['text']) and s['pure_negatives_for_one_answer'] == 3 and '<table>' in s._repr_html_()
@@ -487,7 +489,7 @@ def test_leak_finds_near_texts():
 
 
 def test_clean(tmp_path):
-    from iepile_nb.data import main
+    from iepile_nb.cli.data import main
     texts = ['12 % 13 % - 4 a', 'Hi', 'It is what it is.', '他住在北京。', 'Ines left Odda.', 'Ines left Odda.', '']
     save(tmp_path/'d.json', *[{'text': t, 'entity': []} for t in texts], {'text': 'Odda', 'entity': [{'entity': 'Odda', 'entity_type': 'LOC'}]})
     assert main(['clean', '--src_path', str(tmp_path/'d.json')]) == 0
@@ -496,7 +498,7 @@ def test_clean(tmp_path):
 
 
 def test_tables_escape_and_align():
-    from iepile_nb.data import Table
+    from iepile_nb.lib.tables import Table
     t = Table([{'a': '<b>', 'n': 1}, {'a': '城市', 'n': 22}], 'T & U')
     assert '&lt;b&gt;' in t._repr_html_() and 'T &amp; U' in t._repr_html_() and str(t).split('\n')[2:] == ['<b>   1', '城市  22'] and str(Table([])) == 'nothing'
 
@@ -531,7 +533,7 @@ def test_pure_negative_ratio(root, tmp_path, ratio):
 
 def test_recipe_of_real_datasets(shared, tmp_path, capsys):
     "Five published datasets, one training set: every row of a text in one part, counts and hashes beside it."
-    from iepile_nb.data import main
+    from iepile_nb.cli.data import main
     sets = [('CrossNER_AI', 'NER', 'en', 1), ('CrossNER_science', 'NER', 'en', .5), ('SciERC_pairs', 'RE', 'en', 1), ('PHEE', 'EE', 'en', 2), ('FewFC', 'EE', 'zh', 1)]
     entry = '  - {{src_path: {0}/{1}/train.json, schema_path: {0}/{1}/schema.json, task: {2}, language: {3}, weight: {4}, limit: 60, pure_negative_ratio: 2}}'
     save(tmp_path/'r.yaml', 'seed: 7', 'dev_share: 0.2', 'datasets:', *[entry.format(shared/'data', *s) for s in sets])
@@ -556,7 +558,7 @@ def test_recipe_of_real_datasets(shared, tmp_path, capsys):
     ('datasets: [{src_path: a, schema_path: b, task: NER, split: test}]', 'dataset 1: a recipe makes training rows'),
     ('datasets: [{src_path: a, schema_path: b, task: NER, tgt_path: c}]', "dataset 1: 'tgt_path' is for the whole recipe")])
 def test_recipes_that_are_wrong(tmp_path, capsys, text, problem):
-    from iepile_nb.data import main
+    from iepile_nb.cli.data import main
     assert main(['recipe', '--src_path', str(save(tmp_path/'r.yaml', text)), '--tgt_path', str(tmp_path/'a')]) == 1
     err = capsys.readouterr().err
     assert problem in err and err.count('\n') == 1 and not (tmp_path/'a').exists()
@@ -564,7 +566,7 @@ def test_recipes_that_are_wrong(tmp_path, capsys, text, problem):
 
 def fixed(tmp_path, task, text, schema='auto', form='records'):
     "What `check --fix` keeps of a file, and what it writes beside it."
-    from iepile_nb.data import main
+    from iepile_nb.cli.data import main
     for f in tmp_path.glob('out*'): f.unlink()
     args = ['check', '--fix', '--task', task, '--from', form, '--src_path', str(save(tmp_path/'in.json', text)), '--tgt_path', str(tmp_path/'out.json')]
     assert main(args + (['--schema_path', str(schema)] if schema else [])) == 0
@@ -601,7 +603,7 @@ def test_dropped_annotations_and_items_stand_beside(tmp_path):
 
 
 def test_options_that_a_part_does_not_use(tmp_path, capsys):
-    from iepile_nb.data import main
+    from iepile_nb.cli.data import main
     path = str(save(tmp_path/'d.json', json.dumps(INES)))
     for argv, said in ((['check', path, '--tgt_path', 'x'], 'without --fix'), (['leak', path, path], 'different'),
                        (['clean', path, '--schema_path', 'none'], 'clean does not use --schema_path'),

@@ -9,13 +9,18 @@ from hypothesis import given, settings, strategies as st
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from iepile_nb.convert import convert
-from iepile_nb.core import UserError
-from iepile_nb.data import read_records, read_schema
-from iepile_nb.infer import *
-from iepile_nb.infer import _guide
-from iepile_nb.model import load_model
-from iepile_nb.prompt import TEMPLATES, encode_prompt
-from iepile_nb.tasks import NAN, TASKS, encode, instruction, read_instruction
+from iepile_nb.lib.io import UserError
+from iepile_nb.records import read_records, read_schema
+from iepile_nb.decode import FreeWriter
+from iepile_nb.lib.engine import decode
+from iepile_nb.grammar import ConstrainedWriter, allowed, compiled, guide_tokenizer
+from iepile_nb.infer import Decoder, as_questions, predict
+from iepile_nb.grammar import guide_tokenizer
+from iepile_nb.lora import load_model
+from iepile_nb.prompt import encode_prompt
+from iepile_nb.lib.templates import TEMPLATES
+from iepile_nb.questions import NAN, encode, instruction
+from iepile_nb.tasks import TASKS, read_instruction
 
 
 @pytest.fixture(scope='module')
@@ -55,7 +60,7 @@ def test_whatever_the_model_wants_the_answer_is_valid(task, tiny, babbler):
     questions, cases = as_questions(task, SCHEMAS[task.name]), []
     for text in HARD:
         prompt = tokenizer.encode(instruction(task, 'en', questions[:1], text).encode('utf-8', 'replace').decode())
-        cases += [(prompt, Guided(tokenizer, compiled(tokenizer, task, questions, t), room), t) for t in (None, text) for room in (1, 2, 9, 40)]
+        cases += [(prompt, ConstrainedWriter(tokenizer, compiled(tokenizer, task, questions, t), room), t) for t in (None, text) for room in (1, 2, 9, 40)]
     decode(babbler, [p for p, _, _ in cases], [w for _, w, _ in cases])
     for _, w, text in cases: check(w, task, questions, text)
     assert all(len(w.tokens) - w.forced <= w.room for _, w, _ in cases)
@@ -69,14 +74,14 @@ def test_alone_and_together_are_the_same(tiny, babbler):
         for task, text in cases:
             qs = as_questions(task, SCHEMAS[task.name])
             prompts.append(tokenizer.encode(instruction(task, 'en', qs[:1], text)))
-            writers.append(Guided(tokenizer, compiled(tokenizer, task, qs, text), 30))
+            writers.append(ConstrainedWriter(tokenizer, compiled(tokenizer, task, qs, text), 30))
         decode(model, prompts, writers, size)
         return [w.text for w in writers]
     for model in (babbler, tiny[0]): assert answers(model, 1) == answers(model, 5) == answers(model, 64)
 
 
 def accepts(tokenizer, task, questions, text, answer):
-    m, ll = compiled(tokenizer, task, questions, text), _guide(tokenizer)[0]
+    m, ll = compiled(tokenizer, task, questions, text), guide_tokenizer(tokenizer)[0]
     return m.consume_tokens(ll.tokenize_str(answer)) and m.is_stopped()
 
 
@@ -128,7 +133,7 @@ def test_long_texts_and_many_labels(tiny, babbler):
     task, labels = TASKS['NER'], [f'label {i}' for i in range(300)]
     for schema, t in ((['a'], text), (labels, 'Ines')):
         questions = as_questions(task, schema)
-        w = Guided(tokenizer, compiled(tokenizer, task, questions, t), 20)
+        w = ConstrainedWriter(tokenizer, compiled(tokenizer, task, questions, t), 20)
         decode(babbler, [tokenizer.encode('x')], [w])
         check(w, task, questions, t)
 
@@ -143,10 +148,10 @@ def test_only_what_failed_is_asked_again(tiny, monkeypatch):
     model, tokenizer = tiny
     good, bad = ({'task': 'NER', 'instruction': instruction(TASKS['NER'], 'en', as_questions(TASKS['NER'], ['person']), t)} for t in ('Ines', 'Tove'))
     said = {'Ines': '{"person": ["somebody"]}', 'Tove': '{"person": [{"a'}
-    class Said(Free):
+    class Said(FreeWriter):
         text = property(lambda self: self.said)
     def writer(self, a, mode):
-        if mode == 'span': return Guided(tokenizer, compiled(tokenizer, a.task, a.questions, a.text), 9)
+        if mode == 'span': return ConstrainedWriter(tokenizer, compiled(tokenizer, a.task, a.questions, a.text), 9)
         w = Said(tokenizer, self.ends, 1)
         w.said = said[a.text]
         return w
@@ -176,7 +181,7 @@ def test_other_families(family, tokenizer):
     model = AutoModelForCausalLM.from_config(config).eval()
     prompts = [encode_prompt(tokenizer, TEMPLATES['alpaca'], q) for q in ('甲乙丙' * 9, 'Q', 'who?', '甲乙丙' * 3)]
     theirs = [model.generate(torch.tensor([p]), attention_mask=torch.ones(1, len(p), dtype=int), max_new_tokens=12, do_sample=False)[0, len(p):].tolist() for p in prompts]
-    writers = [Free(tokenizer, [1], 12) for _ in prompts]
+    writers = [FreeWriter(tokenizer, [1], 12) for _ in prompts]
     decode(model, prompts, writers, 3)
     for t, w in zip(theirs, writers): assert t[:len(w.tokens)] == w.tokens and (len(w.tokens) == 12 or w.done)
 
@@ -185,7 +190,7 @@ def test_other_families(family, tokenizer):
 def test_a_vocabulary_that_is_not_the_tokenizers(more, tiny):
     "Embeddings are often padded; what no token stands for is never chosen, and rows without a grammar may say all."
     tokenizer = tiny[1]
-    n, w = len(tokenizer) + more, Guided(tokenizer, compiled(tokenizer, TASKS['NER'], as_questions(TASKS['NER'], ['a'])), 9)
+    n, w = len(tokenizer) + more, ConstrainedWriter(tokenizer, compiled(tokenizer, TASKS['NER'], as_questions(TASKS['NER'], ['a'])), 9)
     ok = allowed(torch.zeros(2, n), [(w.matcher, 1)], w.ll.vocab_size)
     assert ok.shape == (2, n) and ok[0].isfinite().all() and 0 < ok[1].isfinite().sum() < n
     assert not ok[1, len(tokenizer):].isfinite().any()
@@ -198,7 +203,7 @@ def test_padded_embeddings_decode(tiny):
     config.vocab_size, config.num_hidden_layers, config.initializer_range = len(tokenizer) + 267, 1, .3
     torch.manual_seed(0)
     wide, questions = AutoModelForCausalLM.from_config(config).eval(), as_questions(ner, ['a', 'b'])
-    ws = [Guided(tokenizer, compiled(tokenizer, ner, questions, t), 12) for t in (None, 'Ines moved')] + [Free(tokenizer, [], 12)]
+    ws = [ConstrainedWriter(tokenizer, compiled(tokenizer, ner, questions, t), 12) for t in (None, 'Ines moved')] + [FreeWriter(tokenizer, [], 12)]
     decode(wide, [tokenizer.encode('x')] * 3, ws, weigh=True)
     check(ws[0], ner, questions)
     check(ws[1], ner, questions, 'Ines moved')
@@ -215,7 +220,7 @@ def test_rows_of_a_batch_that_are_not_used(kind, tokenizer):
     texts = [*(f'{c} is' for c in 'abcdefghijklmno'), 'a is not']
     prompts, names = [tokenizer.encode(t) for t in texts], [t[0] for t in texts]
     def answers(size):
-        writers = [Free(tokenizer, [], 12) for _ in prompts]
+        writers = [FreeWriter(tokenizer, [], 12) for _ in prompts]
         decode(model, prompts, writers, size, names)
         return [w.tokens for w in writers]
     assert answers(16) == answers(1)

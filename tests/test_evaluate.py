@@ -5,9 +5,16 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from iepile_nb.convert import convert
-from iepile_nb.core import UserError, write_jsonl
-from iepile_nb.evaluate import CHECKS, KINDS, _parser, compare_results, evaluate, macro, main, orders, read_row, reordered, resampled, why
-from iepile_nb.tasks import TASKS, Schema, encode, output, parse_answer, read_instruction
+from iepile_nb.lib.io import UserError, write_jsonl
+from iepile_nb.scoring import macro
+from iepile_nb.lib.predictions import read_row
+from iepile_nb.certainty import compare_results, resampled
+from iepile_nb.errors import ERROR_KINDS
+from iepile_nb.evaluate import CHECKS, evaluate, orders, reordered, why
+from iepile_nb.cli.eval import _parser, main
+from iepile_nb.questions import Schema, encode, output
+from iepile_nb.tasks import TASKS, read_instruction
+from iepile_nb.lib.answers import parse_answer
 
 EVENTS = Schema(['e', 'f'], {'e': ['who', 'where', 'when'], 'f': ['what']})
 SCHEMAS = {'NER': Schema(['a', 'b', 'c']), 'EET': Schema(['e', 'f']), 'EE': EVENTS, 'EEA': EVENTS, 'RE': Schema(['r', 's', 't']),
@@ -525,7 +532,7 @@ def test_errors_add_up(task, data):
     right, found, gold = (sum(x[i] for x in c) for i in range(3))
     assert sum(x.found is not None for x in e) == found - right
     assert sum(x.gold is not None and (x.found is None or x.kind != 'wrong label') for x in e) <= gold
-    assert sum(x.found is None for x in e) <= gold - right and {x.kind for x in e} <= set(KINDS) and str(e)
+    assert sum(x.found is None for x in e) <= gold - right and {x.kind for x in e} <= set(ERROR_KINDS) and str(e)
 
 
 # orders ---------------------------------------------------------------------------------------------------------

@@ -48,7 +48,7 @@ def test_seqeval_agrees():
         assert result['total'][name] == pytest.approx(100 * score(gold, said))
     per = seqeval.classification_report(gold, said, output_dict=True)
     for l in LABELS: assert result[l]['f1'] == pytest.approx(100 * per[l]['f1-score'])
-    from iepile_nb.evaluate import macro
+    from iepile_nb.scoring import macro
     assert macro(result.scores)['macro_f1'] == pytest.approx(100 * per['macro avg']['f1-score'])
     assert ours(cases, matching='offset')['total'] == result['total']
 

@@ -6,10 +6,13 @@ import torch
 import transformers as tf
 from conftest import PARROT
 
-from iepile_nb.core import UserError, write_jsonl
+from iepile_nb.lib.io import UserError, write_jsonl
 from iepile_nb.infer import generate
-from iepile_nb.model import *
-from iepile_nb.prompt import TEMPLATES, encode_prompt
+from iepile_nb.base import seq2seq_answers
+from iepile_nb.lora import add_lora, load_model, packs_exactly
+from iepile_nb.lib.presets import choose_template
+from iepile_nb.prompt import encode_prompt
+from iepile_nb.lib.templates import TEMPLATES
 from iepile_nb.train import train
 
 SIZES = dict(hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, head_dim=8,

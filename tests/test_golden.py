@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from facts import facts
 from iepile_nb.convert import convert
-from iepile_nb.data import read_records, read_schema
+from iepile_nb.records import read_records, read_schema
 
 HERE = Path(__file__).parent
 OWN = [p.stem for p in sorted((HERE/'golden').glob('*.json'))]

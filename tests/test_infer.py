@@ -9,12 +9,16 @@ import torch
 from conftest import PARROT
 from hypothesis import given, strategies as st
 
-from iepile_nb.core import read_jsonl, write_jsonl
-from iepile_nb.infer import *
-from iepile_nb.infer import main
-from iepile_nb.model import add_lora, load_model
-from iepile_nb.prompt import TEMPLATES, encode_prompt
-from iepile_nb.tasks import TASKS, Schema
+from iepile_nb.lib.io import read_jsonl, write_jsonl
+from iepile_nb.decode import ObjectEnd, end_ids
+from iepile_nb.infer import Answer, Decoder, Extraction, Extractor, generate, predict
+from iepile_nb.cli.predict import _parser, main
+from iepile_nb.cli.predict import main
+from iepile_nb.lora import add_lora, load_model
+from iepile_nb.prompt import encode_prompt
+from iepile_nb.lib.templates import TEMPLATES
+from iepile_nb.questions import Schema
+from iepile_nb.tasks import TASKS
 
 
 @pytest.fixture(scope='module')
@@ -183,7 +187,7 @@ ORIGINAL = ('model_name_or_path model_name checkpoint_dir bits double_quant quan
             'gpu_memory_utilization').split()
 
 def test_every_flag_of_the_original_is_known():
-    from iepile_nb.infer import _parser
+    from iepile_nb.cli.predict import _parser
     known = set(_parser()._option_string_actions)
     assert [f for f in ORIGINAL if f'--{f}' not in known] == []
 
@@ -212,7 +216,7 @@ def test_an_array_with_a_bom_is_read(parrot_dir, tmp_path):
 def test_as_a_process(tmp_path):
     "Help is quick, since torch is not imported for it; a wrong path is one line and exit code 1."
     start = time.time()
-    r = subprocess.run([sys.executable, '-m', 'iepile_nb.infer', '--help'], capture_output=True, text=True)
+    r = subprocess.run([sys.executable, '-m', 'iepile_nb.cli.predict', '--help'], capture_output=True, text=True)
     assert r.returncode == 0 and 'example: iepile_predict' in ' '.join(r.stdout.split()) and time.time() - start < 5
-    r = subprocess.run([sys.executable, '-m', 'iepile_nb.infer', '--input_file', 'nope.json', '--output_file', str(tmp_path/'o')], capture_output=True, text=True)
+    r = subprocess.run([sys.executable, '-m', 'iepile_nb.cli.predict', '--input_file', 'nope.json', '--output_file', str(tmp_path/'o')], capture_output=True, text=True)
     assert r.returncode == 1 and r.stderr.strip().splitlines() == ['error: nope.json: no such file; check the path']

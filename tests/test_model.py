@@ -5,9 +5,18 @@ import pytest
 import torch
 
 from iepile_nb import model as M
-from iepile_nb.core import UserError
-from iepile_nb.model import *
-from iepile_nb.prompt import *
+from iepile_nb.lib.io import UserError
+from iepile_nb.base import check_family, find_model, load_base, pick_dtype, quantization
+from iepile_nb.lora import (adapter_folders, add_lora, answer_loss, find_adapter, load_model,
+                            packs_exactly)
+from iepile_nb.lib.contract import contract_template, make_contract
+from iepile_nb.lib.presets import PRESETS, choose_template
+from iepile_nb.lib.memory import PeakMemory, plan, plan_memory, shape_of
+from iepile_nb.lib.publish import merged
+from iepile_nb.lib.merge_check import compare_merged
+from iepile_nb.prompt import Encoded, collate, encode_row
+from iepile_nb.lib.templates import TEMPLATES, Token
+from iepile_nb.windows import pack
 
 
 @pytest.fixture(scope='module')
@@ -283,7 +292,7 @@ def test_presets(name):
     import argparse
     assert {'model_name_or_path', 'template', 'bits', 'lora_r', 'lora_alpha', 'cutoff_len'} <= PRESETS[name].keys()
     assert PRESETS[name]['template'] in (*TEMPLATES, 'auto')
-    from iepile_nb.train import settings
+    from iepile_nb.lib.options import settings
     o = settings(preset=name, cutoff_len=99)
     assert o.cutoff_len == 99 and o.lora_r == PRESETS[name]['lora_r'] and o.model_name_or_path == PRESETS[name]['model_name_or_path']
 
@@ -375,7 +384,7 @@ def test_a_plan_gives_advice(llama_dir):
     assert 'it does not fit' in str(tight) and tight.advice[0].startswith('with --gradient_checkpointing') and '--bits 4' in tight.advice[2]
 
 def rows_file(path):
-    from iepile_nb.core import write_jsonl
+    from iepile_nb.lib.io import write_jsonl
     q = lambda c: json.dumps({'instruction': 'i', 'schema': ['a'], 'input': c})
     write_jsonl(path, [{'task': 'NER', 'instruction': q(c * 5), 'output': json.dumps({'a': [c]})} for c in 'xyz'])
     return path
@@ -407,7 +416,7 @@ def test_what_merging_needs_is_looked_at_first(llama_dir, adapter, tmp_path, mon
     line = ['merge', '--model_name_or_path', str(llama_dir), '--checkpoint_dir', str(adapter), '--output_dir']
     for out, check, said in (('m', 'nope.json', 'nope.json: no such file'), ('m', 'records.json', 'look like records'), ('.', 'nope.json', 'is not empty')):
         assert M.main([*line, str(tmp_path/out), '--check_file', str(tmp_path/check)]) == 1 and said in capsys.readouterr().err
-    with pytest.raises(UserError, match='nothing to compare'): compare([{'text': 'x'}], load_base(llama_dir), load_base(llama_dir), TEMPLATES['alpaca'])
+    with pytest.raises(UserError, match='nothing to compare'): compare_merged([{'text': 'x'}], load_base(llama_dir), load_base(llama_dir), TEMPLATES['alpaca'])
 
 def test_other_parts_of_the_command(adapter, tmp_path, capsys):
     assert M.main(['presets']) == 0 and 'oneke' in capsys.readouterr().out

@@ -8,10 +8,14 @@ from hypothesis import given, settings, strategies as st
 
 from iepile_nb import negatives
 from iepile_nb.convert import convert
-from iepile_nb.core import UserError
-from iepile_nb.data import read_records, read_schema
-from iepile_nb.negatives import LEAST, MOST, METHODS, HardNegatives, centre, choose, confusions, main, names, occurrence, read_negatives, similarity, topics
-from iepile_nb.tasks import TASKS, Schema
+from iepile_nb.lib.io import UserError
+from iepile_nb.records import read_records, read_schema
+from iepile_nb.lookalikes import (MIN_NEIGHBOURS, MAX_NEIGHBOURS, METHODS, centre, choose_neighbours,
+                                  confusions, occurrence, similarity, topics)
+from iepile_nb.negatives import HardNegatives, names, read_negatives
+from iepile_nb.cli.negatives import main
+from iepile_nb.questions import Schema
+from iepile_nb.tasks import TASKS
 
 build = HardNegatives.build
 text = st.text(st.characters(codec='utf-8'), min_size=0, max_size=12)
@@ -26,7 +30,7 @@ def test_any_labels(labels):
     assert list(K) == list(dict.fromkeys(labels))
     for l, near in K.items():
         assert l not in near and len(set(near)) == len(near) and set(near) <= set(K)
-        assert min(LEAST, len(K) - 1) <= len(near) <= min(MOST, len(K) - 1)
+        assert min(MIN_NEIGHBOURS, len(K) - 1) <= len(near) <= min(MAX_NEIGHBOURS, len(K) - 1)
 
 
 @given(st.lists(text, min_size=2, max_size=10, unique=True), st.randoms())
@@ -63,8 +67,8 @@ def test_short_stems_are_whole_words():
 
 def test_the_cut_between_alike_and_not():
     row = lambda *values: np.array([np.nan, *values])
-    assert list(choose(row(.9, .8, .85, .88, .1, .05, .1, .02))) == [1, 4, 3, 2]
-    assert len(choose(row(.9, *[.1] * 10))) == LEAST and len(choose(row(*[.9] * 12, *[.1] * 12))) == MOST
+    assert list(choose_neighbours(row(.9, .8, .85, .88, .1, .05, .1, .02))) == [1, 4, 3, 2]
+    assert len(choose_neighbours(row(.9, *[.1] * 10))) == MIN_NEIGHBOURS and len(choose_neighbours(row(*[.9] * 12, *[.1] * 12))) == MAX_NEIGHBOURS
 
 
 def test_centred_rows_are_about_nothing():

@@ -14,13 +14,20 @@ from conftest import ROOT
 from hypothesis import given, settings, strategies as st
 
 from iepile_nb.convert import convert
-from iepile_nb.core import UserError, read_jsonl, write_jsonl
-from iepile_nb.data import read_records, read_schema
-from iepile_nb.infer import *
-from iepile_nb.infer import main
-from iepile_nb.model import add_lora, load_model, make_contract
-from iepile_nb.prompt import TEMPLATES, get_template
-from iepile_nb.tasks import TASKS, Schema
+from iepile_nb.lib.io import UserError, read_jsonl, write_jsonl
+from iepile_nb.records import read_records, read_schema
+from iepile_nb.lib.engine import decode
+from iepile_nb.infer import (Answer, Decoder, Extraction, Extractions, Extractor, ask_rows, joined,
+                             predict, repair_answer)
+from iepile_nb.lib.journal import Journal, number_format
+from iepile_nb.cli.predict import main, read_labels
+from iepile_nb.cli.predict import main
+from iepile_nb.lora import add_lora, load_model
+from iepile_nb.lib.contract import make_contract
+from iepile_nb.prompt import get_template
+from iepile_nb.lib.templates import TEMPLATES
+from iepile_nb.questions import Schema
+from iepile_nb.tasks import TASKS
 
 
 def write_json(path, obj): path.write_text(json.dumps(obj), encoding='utf-8')
@@ -38,7 +45,7 @@ def command(folder, *more): return ['--input_file', str(folder/'in.json'), '--ou
 def killed(folder, n_rows, kills, seed):
     "Predict with a kill at random moments, each followed by a restart; the final bytes."
     write_jsonl(folder/'in.json', some_rows(n_rows))
-    rng, cmd = random.Random(seed), [sys.executable, '-m', 'iepile_nb.infer', *command(folder)]
+    rng, cmd = random.Random(seed), [sys.executable, '-m', 'iepile_nb.cli.predict', *command(folder)]
     for _ in range(kills):
         p = subprocess.Popen(cmd, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         lines = lambda: (folder/'out.json.journal').read_bytes().count(b'\n') if (folder/'out.json.journal').exists() else 0
@@ -348,13 +355,13 @@ def test_long_texts_in_pieces(tmp_path, monkeypatch, caplog):
 @settings(max_examples=80)
 @given(st.text('{}[]":,\\ ab1\n甲`', max_size=40))
 def test_reading_never_raises(text):
-    found, note = read_answer(text)
+    found, note = repair_answer(text)
     assert (found is None or isinstance(found, dict)) and (note or found is not None)
 
 def test_what_is_cut_off_is_mended():
-    assert read_answer('{"a": ["x", "y') == ({'a': ['x', 'y']}, 'cut off')
-    assert read_answer('{"a": [{"subject": "x", "object": "y"}, {"subj')[0]['a'][0] == {'subject': 'x', 'object': 'y'}
-    assert read_answer('nothing')[0] is None and read_answer('{' * 50_000)[0] is None
+    assert repair_answer('{"a": ["x", "y') == ({'a': ['x', 'y']}, 'cut off')
+    assert repair_answer('{"a": [{"subject": "x", "object": "y"}, {"subj')[0]['a'][0] == {'subject': 'x', 'object': 'y'}
+    assert repair_answer('nothing')[0] is None and repair_answer('{' * 50_000)[0] is None
 
 
 # The command
@@ -415,7 +422,7 @@ def test_rows_that_ask_nothing_do_not_count(tmp_path, capsys):
     assert main(['--input_file', str(tmp_path/'in.json'), '--parity', '1']) == 1 and 'nothing to compare' in capsys.readouterr().err
 
 def test_training_rows_can_be_scored(tmp_path, capsys):
-    from iepile_nb.evaluate import main as score
+    from iepile_nb.cli.eval import main as score
     write_jsonl(tmp_path/'in.json', [{**{k: v for k, v in r.items() if k != 'label'}, 'output': '{"person": []}'} for r in some_rows(3)])
     assert main(command(tmp_path)) == 0 and "3 rows have an 'output' but no 'label'" in capsys.readouterr().err
     assert {r['label'] for _, r in read_jsonl(tmp_path/'out.json')} == {'{"person": []}'}

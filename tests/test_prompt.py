@@ -5,10 +5,14 @@ import pytest
 from conftest import ROOT
 from hypothesis import given, settings, strategies as st
 
-from iepile_nb.core import UserError, read_jsonl
-from iepile_nb.prompt import *
+from iepile_nb.lib.io import UserError, read_jsonl
+from iepile_nb.prompt import (Encoded, collate, encode_prompt, encode_row, get_template, shorten_text,
+                              stop_ids, tokens_html)
+from iepile_nb.lib.templates import TEMPLATES, Token
+from iepile_nb.windows import fill, merge_answers, pack, pair, windows
 from iepile_nb.prompt import shorten_text
-from iepile_nb.tasks import Question, encode, get_task, instruction
+from iepile_nb.questions import Question, encode, instruction
+from iepile_nb.tasks import get_task
 
 CHATML = ("{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
           "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}")
@@ -116,7 +120,7 @@ def test_control_tokens_in_an_answer_are_text(tokenizer):
     assert '{"a": ["</s>"]}</s>' in tokenizer.decode(row.input_ids)
 
 def test_plain_added_tokens_stay_tokens(tokenizer):
-    from iepile_nb.tasks import SENTENCES
+    from iepile_nb.questions import SENTENCES
     sentence = tokenizer.convert_tokens_to_ids(SENTENCES['NER']['en'])
     query = instruction(get_task('NER'), 'en', [Question('person')], 'a </s> b')
     assert sentence in encode_prompt(tokenizer, TEMPLATES['alpaca'], query)

@@ -7,11 +7,16 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from iepile_nb.convert import convert
-from iepile_nb.core import write_jsonl
-from iepile_nb.evaluate import evaluate, main
-from iepile_nb.report import (Browser, browser_data, compare, demo_report, example_html, f1_rows, f1_table, html_report, load_zero_shot,
-                              pick_examples, published, report, script_json, show_relations, zero_shot)
-from iepile_nb.tasks import TASKS, Schema, Span, find_spans, highlight, output, read_instruction
+from iepile_nb.lib.io import write_jsonl
+from iepile_nb.evaluate import evaluate
+from iepile_nb.cli.eval import main
+from iepile_nb.report import demo_report, f1_rows, f1_table, report
+from iepile_nb.lib.page import example_html, html_report, pick_examples, show_relations
+from iepile_nb.lib.browser import Browser, browser_data, script_json
+from iepile_nb.lib.published import compare_published, load_zero_shot, published, zero_shot
+from iepile_nb.questions import Schema, output
+from iepile_nb.tasks import TASKS, read_instruction
+from iepile_nb.lib.spans import Span, find_spans, highlight
 
 CHROMIUM = '/usr/bin/chromium'
 EVIL = '<script>alert("x")</script>&\'"'
@@ -209,16 +214,16 @@ def test_the_published_scores_are_those_of_the_facts(shared):
 
 def test_compare_puts_like_beside_like():
     rows = hostile(3)
-    c = compare(evaluate([{**r, 'source': {'NER': 'Boson', 'RE': 'IPRE', 'EE': 'FewFC'}[r['task']]} for r in rows]))
+    c = compare_published(evaluate([{**r, 'source': {'NER': 'Boson', 'RE': 'IPRE', 'EE': 'FewFC'}[r['task']]} for r in rows]))
     per = {(r['dataset'], r['score']) for r in c}
     assert per == {('Boson', 'NER entity F1'), ('IPRE', 'RE triple F1'), ('FewFC', 'EE trigger F1'), ('FewFC', 'EE argument F1')}
     assert sum(r['system'] == 'yours' for r in c) == 4 and [r['F1'] for r in c if r['dataset'] == 'Boson'] == sorted(
         (r['F1'] for r in c if r['dataset'] == 'Boson'), reverse=True)
     assert any('Best of five' in n for n in c.notes) and not any('Offsets' in n for n in c.notes) and 'Best of five' in c._repr_markdown_()
     assert {r['system'] for r in c if r['dataset'] == 'IPRE'} >= {'OneKE', 'yours'}
-    phee = compare({'PHEE': evaluate([r for r in rows if r['task'] == 'EE'])})
+    phee = compare_published({'PHEE': evaluate([r for r in rows if r['task'] == 'EE'])})
     assert any('Offsets' in n for n in phee.notes) and {r['score'] for r in phee} == {'EE trigger F1', 'EE argument F1'}
-    assert compare(evaluate(rows)) == [] and str(compare(evaluate(rows))) == '(none)'
+    assert compare_published(evaluate(rows)) == [] and str(compare_published(evaluate(rows))) == '(none)'
 
 
 def test_the_report_stands_beside_the_paper(tmp_path):

@@ -5,10 +5,17 @@ from itertools import islice
 
 import pytest, torch
 
-from iepile_nb.core import text_id
-from iepile_nb.tasks import TASKS, get_task, output, read_instruction
-from iepile_nb.tiny import *
-from iepile_nb.tiny import is_train_value
+from iepile_nb.lib.io import text_id
+from iepile_nb.questions import output
+from iepile_nb.tasks import TASKS, get_task, read_instruction
+from iepile_nb.cli.tiny import main
+from iepile_nb.corpus import (ASSETS, dataset, domain_names, domain_schema, entries, halves,
+                              is_train_value, load_grammar, make_demo, mixed_name, reserved_names,
+                              sentences, training_rows)
+from iepile_nb.tiny import (Probe, Run, answers, backward, copy_batch, encode_example, find_marks, grow,
+                            losses_of, new_model, note, openings, plain_loss, pretrain, row_batches,
+                            sample_rows, score, set_copying)
+from iepile_nb.corpus import is_train_value
 
 MODEL = ASSETS/'model'
 each_language = pytest.mark.parametrize('language', LANGUAGES)
@@ -62,7 +69,7 @@ def test_every_record_is_valid(language, split):
 @each_language
 @pytest.mark.parametrize('task', list(TASKS))
 def test_data_sets_pass_the_projects_own_check(language, task):
-    from iepile_nb.data import check_record
+    from iepile_nb.records import check_record
     for r in dataset(language, domain_names(language)[1], task, 40): check_record(r, get_task(task))
 
 @each_language
@@ -227,17 +234,17 @@ def make_run(folder, tokenizer, minutes):
 
 def test_training_can_be_resumed(tmp_path, tokenizer):
     first = make_run(tmp_path/'t', tokenizer, .03)
-    train(first)
+    pretrain(first)
     note(first, loss=0.)
     second = make_run(tmp_path/'t', tokenizer, .2)
     second.load()
     assert (second.step, second.tokens, second.spent) == (first.step, first.tokens, first.spent)
-    train(second)
+    pretrain(second)
     assert second.step > first.step and (tmp_path/'t'/'model'/'model.safetensors').exists()
 
 def test_an_interrupted_run_forgets_what_came_after_its_checkpoint(tmp_path, tokenizer):
     run = make_run(tmp_path/'t', tokenizer, .01)
-    train(run)
+    pretrain(run)
     note(run, loss=1.)
     run.step += 1
     note(run, loss=2.)
@@ -251,11 +258,11 @@ def test_the_set_copying_copies(tokenizer):
     torch.manual_seed(0)
     model, batch = new_model(tokenizer), copy_batch(random.Random(0), tokenizer)
     with torch.no_grad():
-        before = answer_loss(model, batch)
+        before = plain_loss(model, batch)
         set_copying(model)
-        assert answer_loss(model, batch) < .6 * before
+        assert plain_loss(model, batch) < .6 * before
 
-def some_rows(tokenizer, n=6): return [encode_row(r, tokenizer, marks=True) for r in islice(training_rows(8), n)]
+def some_rows(tokenizer, n=6): return [encode_example(r, tokenizer, marks=True) for r in islice(training_rows(8), n)]
 
 def gradients(model, probe): return torch.cat([p.grad.flatten() for p in (*model.parameters(), *probe.parameters())])
 
@@ -308,12 +315,12 @@ def test_the_short_way_through_the_last_layer_gives_the_same_loss(tokenizer):
     model, (row, *_) = new_model(tokenizer, layers=2), some_rows(tokenizer)
     logits = model(torch.tensor([row.ids])).logits[0, -row.answer - 1:-1]
     whole = F.cross_entropy(logits, torch.tensor(row.ids[-row.answer:]), reduction='sum')
-    padded = answer_loss(model, [row, some_rows(tokenizer)[1]]) - answer_loss(model, [some_rows(tokenizer)[1]])
-    assert torch.allclose(answer_loss(model, [row]), whole, rtol=1e-4) and torch.allclose(padded, whole, rtol=1e-3)
+    padded = plain_loss(model, [row, some_rows(tokenizer)[1]]) - plain_loss(model, [some_rows(tokenizer)[1]])
+    assert torch.allclose(plain_loss(model, [row]), whole, rtol=1e-4) and torch.allclose(padded, whole, rtol=1e-3)
 
 def test_marks_name_what_the_answer_names(tokenizer):
     for row in islice(training_rows(9), 200):
-        encoded, found = encode_row(row, tokenizer, marks=True), find_marks(row)
+        encoded, found = encode_example(row, tokenizer, marks=True), find_marks(row)
         task, questions, text = read_instruction(row['instruction'], get_task(row['task']))
         for (end, kind, mentions), (token, _, places) in zip(found, encoded.marks):
             assert row['instruction'][end] == '"' and '"' in tokenizer.decode([encoded.ids[token]])
@@ -326,7 +333,7 @@ def test_a_grown_model_gives_the_same_answers(tokenizer):
     torch.manual_seed(0)
     model, batch = new_model(tokenizer, layers=2), some_rows(tokenizer)
     big = grow(model, 4)
-    assert big.config.num_hidden_layers == 4 and torch.allclose(answer_loss(big, batch), answer_loss(model, batch))
+    assert big.config.num_hidden_layers == 4 and torch.allclose(plain_loss(big, batch), plain_loss(model, batch))
     assert all(p.requires_grad for p in big.parameters())
 
 def test_the_command_says_what_is_wrong(tmp_path, capsys):

@@ -13,12 +13,15 @@ from conftest import PARROT, ROOT
 from test_infer import ORIGINAL
 
 import iepile_nb.train as T
-from iepile_nb.core import UserError, write_jsonl
+from iepile_nb.lib.io import UserError, write_jsonl
 from iepile_nb.infer import predict
-from iepile_nb.model import load_model
+from iepile_nb.lora import load_model
 from iepile_nb.prompt import get_template
-from iepile_nb.train import *
-from iepile_nb.train import main
+from iepile_nb.train import (BatchOrder, check_same, encode_rows, hold_out, layer_names, manifest,
+                             score_answers, train)
+from iepile_nb.lib.options import parse, settings
+from iepile_nb.cli.train import main
+from iepile_nb.cli.train import main
 
 QUICK = dict(disable_tqdm=True, template='alpaca', per_device_train_batch_size=2, max_steps=2)
 
@@ -284,7 +287,8 @@ def test_a_new_adapter_on_top(run, llama_dir, tmp_path):
 
 
 def test_adapters_underneath_are_remembered(run, llama_dir, tmp_path):
-    from iepile_nb.model import choose_template, read_contract
+    from iepile_nb.lib.contract import read_contract
+    from iepile_nb.lib.presets import choose_template
     one, two, three, four = (str(tmp_path/n) for n in ('one', 'two', 'three', 'four'))
     run(output_dir=one, lora_r=2)
     run(output_dir=two, lora_r=2)
@@ -475,7 +479,8 @@ def test_pure_negatives_are_reported(run, tmp_path, caplog):
     assert '7 of 8 rows are pure negatives' in caplog.text
 
 def test_the_contract_is_saved(run, llama_dir, tmp_path):
-    from iepile_nb.model import choose_template, read_contract
+    from iepile_nb.lib.contract import read_contract
+    from iepile_nb.lib.presets import choose_template
     run(template='llama2', cutoff_len=600, save_strategy='steps', save_steps=1)
     for folder in (run.out, run.out/'checkpoint-2'):
         c = read_contract(folder)
@@ -486,7 +491,7 @@ def test_the_contract_is_saved(run, llama_dir, tmp_path):
     assert read_contract(tmp_path/'two')['template'] == 'llama2'
 
 def test_a_full_model_has_a_contract(run):
-    from iepile_nb.model import choose_template
+    from iepile_nb.lib.presets import choose_template
     run(finetuning_type='full', template='llama2', learning_rate=1e-2)
     model, tokenizer = load_model(run.out)
     assert choose_template(model, tokenizer) == get_template('llama2', tokenizer)
@@ -501,7 +506,8 @@ def test_variants_of_lora(run, llama_dir):
 
 def test_four_bits_learn_after_an_evaluation(llama_dir):
     "On some processors a pass without gradients turns weights of 4 bits into a form that has no backward pass."
-    from iepile_nb.model import add_lora, answer_loss, load_base, packs_exactly
+    from iepile_nb.base import load_base
+    from iepile_nb.lora import add_lora, answer_loss, packs_exactly
     from iepile_nb.prompt import collate, encode_row
     model, tokenizer = load_base(llama_dir, bits=4, dtype='fp32')
     model = add_lora(T._for_kbit(model), r=2, dropout=0.)
