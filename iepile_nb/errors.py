@@ -148,7 +148,7 @@ def errors(
         text, task = t.rows[0].text, t.rows[0].task
         said = [s for item in t.found for _, s in task.mentions(item) if s not in ('', NAN)]
         values, absent = values + len(said), absent + sum(s not in text for s in said)
-        for (m, l), c in t.counts.items(): right[l] += c.right if m == task.metrics[0] else 0
+        for (m, l), c in t.counts.items(): right[l] += c.true_positives if m == task.metrics[0] else 0
         res += errors_of(t, i, *how)
     return Errors(res, values, absent, right)
 

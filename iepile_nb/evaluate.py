@@ -139,7 +139,7 @@ class OrderScores(list):
     @property
     def swaps(self) -> list[float]: # percent of what was found, for each order
         "How often subject and object were the wrong way round."
-        found = lambda r: sum(c.found for c in by_metric(add_counts(r.scores), metrics_of(r.scores)).values())
+        found = lambda r: sum(c.predicted for c in by_metric(add_counts(r.scores), metrics_of(r.scores)).values())
         return [100 * len(r.errors().of('swapped')) / max(1, found(r)) for r in self]
 
     def __str__(self):
@@ -342,7 +342,7 @@ def why(
     rows, bad = read_predictions(source, task, limit)
     texts, lines = [score_text(t) for t in by_text(rows)], len(rows) + len(bad)
     broken = [Finding('lines that cannot be scored', len(bad), lines, str(bad[0]), 'mend them')] if bad else []
-    right = all(c.right == c.found == c.gold for t in texts for c in t.counts.values())
+    right = all(c.true_positives == c.predicted == c.gold for t in texts for c in t.counts.values())
     return Findings(broken + [f for check in CHECKS for f in check(texts, rows)], right)
 
 # %% ../nbs/19_why.ipynb #be5d4d36

@@ -54,18 +54,18 @@ def _gold_answer(r):
 
 # %% ../nbs/16_score.ipynb #cecb3c86
 class Counts(NamedTuple):
-    "How many items are right, found and annotated. Shares are in percent; 0 of nothing is 0."
-    right: float = 0
-    found: int = 0
+    "How many items are true positives, predicted and annotated (gold). Shares are in percent; 0 of nothing is 0."
+    true_positives: float = 0 # a half for what is half right
+    predicted: int = 0
     gold: int = 0
 
     def __add__(self, other): return Counts(*(a + b for a, b in zip(self, other)))
     @property
-    def precision(self): return 100 * self.right / self.found if self.found else 0.
+    def precision(self): return 100 * self.true_positives / self.predicted if self.predicted else 0.
     @property
-    def recall(self): return 100 * self.right / self.gold if self.gold else 0.
+    def recall(self): return 100 * self.true_positives / self.gold if self.gold else 0.
     @property
-    def f1(self): return 200 * self.right / (self.found + self.gold) if self.found + self.gold else 0.
+    def f1(self): return 200 * self.true_positives / (self.predicted + self.gold) if self.predicted + self.gold else 0.
 
 shared_counts = lru_cache(maxsize=5000)(Counts) # few differ, so texts share them
 

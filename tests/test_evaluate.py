@@ -427,7 +427,7 @@ def test_perfect_answers_score_100(task, data):
     if task != 'KG': rows = data.draw(st.permutations(rows)) # an attribute of two types belongs to the first that is asked
     result = evaluate(rows, match_mode=data.draw(st.sampled_from(['normal', 'set'])))
     counts = [c for t in result.texts for c in t.counts.values()]
-    assert all(c.right == c.found == c.gold for c in counts), [(t.gold, t.found) for t in result.texts]
+    assert all(c.true_positives == c.predicted == c.gold for c in counts), [(t.gold, t.found) for t in result.texts]
     assert result['total']['errors'] == 0
 
 
@@ -555,7 +555,7 @@ def test_another_order_asks_the_same(task, data):
     assert reordered(rows, 0) == rows
     if task == 'KG': return # an attribute of two types belongs to the first that is asked
     found = orders(rows, perfect, 3)
-    assert all(c.right == c.found == c.gold for r in found for s in r.scores for c in s.counts.values())
+    assert all(c.true_positives == c.predicted == c.gold for r in found for s in r.scores for c in s.counts.values())
 
 
 def test_orders_have_mean_spread_and_swaps():

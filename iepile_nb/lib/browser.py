@@ -62,7 +62,7 @@ def text_html(t: Scored) -> str:
     e = {'text': r.text, 'labels': unique(q.label for x in t.rows for q in x.questions),
          'gold': {'items': t.gold, 'unread': []}, 'predicted': answered_side(t)}
     c = sum(t.counts.values(), Counts())
-    verdict = f'{c.right:g} right, {c.found - c.right:g} wrong, {c.gold - c.right:g} missed'
+    verdict = f'{c.true_positives:g} right, {c.predicted - c.true_positives:g} wrong, {c.gold - c.true_positives:g} missed'
     sides = side_html('gold', r.task, e, '') + side_html('predicted', r.task, e, verdict)
     grid = 'display:grid;gap:1rem;grid-template-columns:repeat(auto-fit,minmax(18rem,1fr))'
     return f'<p><small>line {r.line}</small></p><div class="sides" style="{grid}">{sides}</div>'

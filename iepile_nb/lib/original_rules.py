@@ -138,7 +138,7 @@ def original_entry(scores):
     "The entry of a group under the original's names, rounded as it rounds."
     res = {'总样本数': len(scores), '错误数': sum(s.errors for s in scores)}
     for m, c in by_metric(add_counts(scores), metrics_of(scores)).items():
-        p, r = (round(c.right / n * 100, 2) if n else 0. for n in (c.found, c.gold))
+        p, r = (round(c.true_positives / n * 100, 2) if n else 0. for n in (c.predicted, c.gold))
         values = {'P': p, 'R': r, 'F1': round(2 * p * r / (p + r), 2) if p + r else 0.}
         res.update({(m and f'{m}_') + k: v for k, v in values.items()})
     return res
