@@ -6,7 +6,7 @@ from itertools import islice
 import pytest, torch
 
 from iepile_nb.lib.io import text_id
-from iepile_nb.questions import output
+from iepile_nb.questions import LANGUAGES, output
 from iepile_nb.tasks import TASKS, get_task, read_instruction
 from iepile_nb.cli.tiny import main
 from iepile_nb.corpus import (ASSETS, dataset, domain_names, domain_schema, entries, halves,
