@@ -14,7 +14,7 @@ import unicodedata
 from array import array
 from collections import Counter
 from functools import lru_cache, partial
-from glob import escape
+from html import escape
 from typing import Callable, Iterable, Iterator, NamedTuple
 
 from datasets import Sequence
