@@ -17,7 +17,7 @@ from functools import lru_cache, partial
 from html import escape
 from typing import Callable, Iterable, Iterator, NamedTuple
 
-from datasets import Sequence
+from collections.abc import Sequence
 from fastcore.basics import patch
 
 from .questions import NAN, Question, SENTENCES, Schema, Task, unique
