@@ -8,6 +8,7 @@ __all__ = ['INK', 'answered_side', 'pick_examples', 'show_relations', 'side_html
 
 # %% ../../nbs/lib/page.ipynb #903e7ec3
 import io
+from html import escape
 from importlib.resources import files
 from typing import Callable, Iterable
 
