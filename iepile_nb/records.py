@@ -21,8 +21,8 @@ from .lib.io import (UserError, fail, input_error, is_array, line_blocks, log,
 from .tasks import EET, Events, get_task
 from .lib.formats import IMPORTERS, build_each, importer, reader_of
 from .lib.schema_files import schema_from, schema_values
-from .lib.tokens import are_numbered, sentence_record, sentences
-import iepile_nb.lib.iepile_rows
+from .lib.tokens import are_numbered, sentence_blocks, sentence_record
+from .lib.iepile_rows import read_iepile # so that its formats are in the table
 
 # %% ../nbs/03_records.ipynb #46863539
 def read_schema(
@@ -145,7 +145,7 @@ def numbered_records(
         used = used or any(r.get(task.key) for _, r in block)
     if bad is fail: check_any(path, task, annotated, found, used, form, theme)
 
-# %% ../nbs/03_records.ipynb #b93a1c33
+# %% ../nbs/03_records.ipynb #23f900ba
 def check_any(
     path, task: Task, annotated: bool,
     found: int,  # records
@@ -153,9 +153,9 @@ def check_any(
     form: str = 'records', theme: str = '',
 ):
     "Is there anything in a file? Raises `UserError` if it has no records, warns if they have no annotations."
-    if annotated and found and not used: log.warning('%s: none of %d records has any %s', path, found, task.key)
     of = f' of theme {theme}' if theme else ''
     if not found: raise input_error(path, msg=f'no records{of} in it; the format is {form}')
+    if annotated and not used: log.warning('%s: none of %d records has any %s', path, found, task.key)
 
 # %% ../nbs/03_records.ipynb #327c9d9c
 def read_records(
@@ -175,9 +175,9 @@ def read_records(
 def read_conll(path, task, bad=fail):
     "Columns: the token first, its BIO or BIOES tag last, blank lines between sentences."
     text_file(path)
-    some = [are_numbered(block) for _, block in islice(sentences(path), 100)]
+    some = [are_numbered(block) for _, block in islice(sentence_blocks(path), 100)]
     numbered = sum(some) > len(some) / 2
-    yield from build_each(path, sentences(path), lambda block: sentence_record(block, numbered), bad)
+    yield from build_each(path, sentence_blocks(path), lambda block: sentence_record(block, numbered), bad)
 
 # %% ../nbs/03_records.ipynb #ddc4cfa6
 def spo_triples(

@@ -52,12 +52,14 @@ def build_each(path, items, build, bad, like=''):
 
 def say_left_out(path, left: Counter):
     "Log how much of what a record has no place for."
-    if said := ', '.join(f'{n} {what}' for what, n in (+left).items()): log.warning('%s: left out: %s', path, said)
+    said = ', '.join(f'{n} {what}' for what, n in (+left).items())
+    if said: log.warning('%s: left out: %s', path, said)
 
 # %% ../../nbs/lib/formats.ipynb #9f4aa8e2
 def _stretch(text, label, pieces):
     "What stands at the offsets of a mention; pieces that are apart are joined by a blank."
-    if not (isinstance(label, str) and label.strip()): raise UserError(f'{label!r} is not the name of a label')
+    if not isinstance(label, str) or not label.strip():
+        raise UserError(f'{label!r} is not the name of a label')
     for a, b in pieces:
         if not type(a) is type(b) is int:
             raise UserError(f"'{label}' at {a!r}-{b!r}: offsets are whole numbers, in characters from 0")

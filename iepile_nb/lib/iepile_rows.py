@@ -103,7 +103,7 @@ def gather(
     window: float = math.inf,            # rows after which a text is taken to be complete
 ) -> Iterator[tuple[int, dict]]:         # (number of the first row, record)
     "Rows back to records."
-    open_, closed, late = {}, set(), 0 # open records by (source, text), the latest last; hashes of closed ones
+    open_, closed, late = {}, set(), 0 # open by (source, text), the latest last; hashes of closed ones
     for n, (row, (text, labels, found)) in build_each(path, rows, lambda r: (r, _answers(r, task)), bad):
         key = str(row.get('source', '')), text
         if key in open_ and labels & open_[key].asked: yield _close(open_, key)

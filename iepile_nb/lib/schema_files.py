@@ -92,13 +92,14 @@ def _no_lost_lists(values, task, triples):
         raise UserError(f"'{next(iter(lists))}' has a list; for {task} give one JSON list of labels, "
                         'or one object {label: description}')
 
-# %% ../../nbs/lib/schema_files.ipynb #a9666515
+# %% ../../nbs/lib/schema_files.ipynb #bce6e5e7
 def _where(task):
     "Which line of a schema file holds the labels of a task."
     if task.schema(['a_b_c'], [], {}).labels: return 'it reads the list on line 1'
     if task.schema([], ['a'], {}).labels: return 'it reads the list on line 2'
     return 'it reads the object on line 3'
 
+# %% ../../nbs/lib/schema_files.ipynb #0e3b8a7a
 def schema_from(
     values: list,     # of a file, see `schema_values`
     task: Task,

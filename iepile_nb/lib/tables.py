@@ -36,7 +36,7 @@ def _as_html(rows, title, attributes):
     caption = f'<caption>{html.escape(title)}</caption>' if title else ''
     return f"<table>{caption}{line(rows[0], 'th')}{''.join(line(r, 'td') for r in rows[1:])}</table>"
 
-# %% ../../nbs/lib/tables.ipynb #9a0c21a0
+# %% ../../nbs/lib/tables.ipynb #502da535
 RENDERERS = {'text': _as_text, 'markdown': _as_markdown, 'html': _as_html}
 
 def render_table(
@@ -44,7 +44,7 @@ def render_table(
     rows: Iterable[Iterable],
     form: str = 'text',       # text, markdown, html
     title: str = '',
-    attributes: Callable = lambda column: '', # HTML: what stands in the tags of a column's cells, by its number
+    attributes: Callable = lambda column: '', # HTML: what stands in the tags of a column's cells
 ) -> str:
     "A table in one of the forms of `RENDERERS`."
     return RENDERERS[form]([list(map(str, row)) for row in (head, *rows)], title, attributes)
