@@ -10,7 +10,8 @@ import pytest
 from helpers.data_files import INES, entity, rows, save
 from iepile_nb.cli.data import main
 
-LINES = [json.dumps(INES), '{"text": ', json.dumps(INES), '{"text": "x"}', '{"text": "Ines Okafor left Odda.", "entity": []}', '\x01']
+GOOD, OTHER = json.dumps(INES), json.dumps(INES | {'entity': []})
+LINES = [GOOD, '{"text": ', GOOD, '{"text": "x"}', OTHER, '\x01']
 
 
 def run(root, folder, line):
@@ -42,7 +43,8 @@ def test_check_lists_every_problem_and_writes_nothing(broken_file, tmp_path, cap
     for problem in ('d.json:2: unreadable: broken JSON', "d.json:4: unreadable: no key 'entity'",
                     'd.json:3: duplicate', 'd.json:5: conflict'):
         assert problem in out
-    assert 'd.json: 6 problems; --fix mends or drops' in err and list(tmp_path.iterdir()) == [tmp_path/'d.json']
+    assert 'd.json: 6 problems; --fix mends or drops' in err
+    assert list(tmp_path.iterdir()) == [tmp_path/'d.json']
 
 
 def test_check_writes_what_can_be_used_and_what_was_dropped(broken_file, tmp_path, capsys):
@@ -93,10 +95,11 @@ def test_clean(tmp_path):
 def fixed(folder, task, text, schema='auto', form='records'):
     "What `check --fix` keeps of a file, and what it writes beside it."
     for f in folder.glob('out*'): f.unlink()
-    assert main(['check', '--fix', '--task', task, '--from', form, '--src_path', str(save(folder/'in.json', text)),
-                 '--tgt_path', str(folder/'out.json'), '--schema_path', str(schema)]) == 0
+    src, out = save(folder/'in.json', text), folder/'out.json'
+    assert main(['check', '--fix', '--task', task, '--from', form, '--src_path', str(src),
+                 '--tgt_path', str(out), '--schema_path', str(schema)]) == 0
     side = folder/'out.dropped.jsonl'
-    return rows(folder/'out.json'), rows(side) if side.exists() else []
+    return rows(out), rows(side) if side.exists() else []
 
 
 def test_a_blank_argument_costs_no_event(tmp_path):
@@ -108,7 +111,8 @@ def test_a_blank_argument_costs_no_event(tmp_path):
 
 
 def test_a_spelling_is_mended_to_whole_words_only(tmp_path, capsys):
-    record = {'text': 'Ines left by bus. PORTO 用ＡＢＣ的人', 'entity': [entity(e, 'x') for e in ('US', 'porto', 'abc')]}
+    entities = [entity(e, 'x') for e in ('US', 'porto', 'abc')]
+    record = {'text': 'Ines left by bus. PORTO 用ＡＢＣ的人', 'entity': entities}
     (kept,), _ = fixed(tmp_path, 'NER', json.dumps(record))
     assert [o['entity'] for o in kept['entity']] == ['US', 'PORTO', 'ＡＢＣ']
     out = capsys.readouterr().out
@@ -118,7 +122,8 @@ def test_a_spelling_is_mended_to_whole_words_only(tmp_path, capsys):
 def test_a_dropped_annotation_stands_beside(tmp_path):
     good, none = entity('Ines', 'person'), entity('Ines', 'ghost')
     schema = save(tmp_path/'schema.json', '["person"]\n[]\n{}\n')
-    (kept,), (dropped,) = fixed(tmp_path, 'NER', json.dumps({'text': 'Ines left.', 'entity': [good, none]}), schema)
+    record = {'text': 'Ines left.', 'entity': [good, none]}
+    (kept,), (dropped,) = fixed(tmp_path, 'NER', json.dumps(record), schema)
     assert kept['entity'] == [good] and dropped['raw'] == none and 'ghost' in dropped['problem']
 
 
@@ -132,8 +137,10 @@ def test_a_dropped_item_of_an_array_stands_beside(tmp_path):
 
 
 @pytest.mark.parametrize('what, more, says', [
-    ('check', ['--tgt_path', 'x'], 'without --fix'), ('clean', ['--schema_path', 'none'], 'does not use --schema_path'),
-    ('recipe', ['--limit', '1'], 'recipe does not use --limit'), ('check', ['--fix', '--tgt_path', 'd.json'], 'another file'),
+    ('check', ['--tgt_path', 'x'], 'without --fix'),
+    ('check', ['--fix', '--tgt_path', 'd.json'], 'another file'),
+    ('clean', ['--schema_path', 'none'], 'does not use --schema_path'),
+    ('recipe', ['--limit', '1'], 'recipe does not use --limit'),
     ('stats', ['--tgt_path', 'p.html'], 'no picture'), ('recipe', [], 'recipe needs --tgt_path')])
 def test_options_that_a_part_does_not_use(tmp_path, monkeypatch, capsys, what, more, says):
     monkeypatch.chdir(tmp_path)

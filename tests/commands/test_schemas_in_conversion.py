@@ -33,7 +33,8 @@ def test_described_labels_convert_read_back_and_score(task, tmp_path, capsys):
 
 
 def test_themes(tmp_path):
-    themes = {'Person': [['person_born in_place'], ['born in']], 'Works': [['work_author_person'], ['author']]}
+    themes = {'Person': [['person_born in_place'], ['born in']],
+              'Works': [['work_author_person'], ['author']]}
     schema = save(tmp_path/'s.json', themes)
     save(tmp_path/'d.json', {'text': 'Ines of Odda', 'cate': 'Person', 'relation': []},
          {'text': 'Ebb by Ines', 'cate': 'Works', 'relation': []})
@@ -49,6 +50,7 @@ def test_themes(tmp_path):
 @pytest.mark.parametrize('task', [t for t in TASKS if t != 'KG'])
 def test_a_schema_from_the_records(task, root, tmp_path):
     src, out = root/'data'/task/'sample.json', tmp_path/'o.json'
-    assert convert(['--task', task, '--src_path', str(src), '--schema_path', 'auto', '--tgt_path', str(out)]) == 0
+    args = ['--task', task, '--src_path', str(src), '--schema_path', 'auto', '--tgt_path', str(out)]
+    assert convert(args) == 0
     asked = {q.label for r in rows(out) for q in read_instruction(r['instruction'], TASKS[task])[1]}
     assert asked == set(infer_schema(read_records(src, task), task).labels)

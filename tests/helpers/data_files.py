@@ -41,7 +41,8 @@ INSTRUCTIE = {'input': INES['text'], 'cate': 'Person', 'kg': [['Ines Okafor', 'l
 ANN = ['T1\tPER 0 11\tInes Okafor', 'T2\tLOC 17 21\tOdda', 'T3\tMove 12 16\tleft', 'R1\tleft Arg1:T1 Arg2:T2',
        'E1\tMove:T3 Who:T1 From2:T2', 'A1\tNegated E1', '#1\tAnnotatorNotes T1\tsure?']
 FILES = { # one good record in each format, as the lines of a file
-    'records': [json.dumps(INES)], 'doccano': [json.dumps(DOCCANO)], 'labelstudio': [json.dumps(LABEL_STUDIO)],
+    'records': [json.dumps(INES)], 'doccano': [json.dumps(DOCCANO)],
+    'labelstudio': [json.dumps(LABEL_STUDIO)],
     'conll': ['Ines NNP B-PER', 'Okafor NNP I-PER', 'left VBD O', 'Odda NNP S-LOC', '. . O', ''],
     'instructie': [json.dumps(INSTRUCTIE)], 'iepile': [json.dumps(ROW)]}
 TASK_OF = {'instructie': 'RE'} # of what is in the file; the others are read as NER
@@ -56,7 +57,8 @@ def read(path, form, task=None):
 
 ODD = [None, 3, -1, 1.5, '', 'x', [], {}, [None], [[]], [{}], True, {'text': 3}, [[0, 1]], [['a', 'b', 'c']],
        [[-3, 2, 'a']], [[3, 0, 'a']], [{'id': 1}]]
-ODD_CHARACTERS = ['"', '{', ']', ',', '0', '-', '\t', ' ', ':', '\\', '\x00', '\u2028', '😀', 'null', '99', '-1', '1e9']
+ODD_CHARACTERS = ['"', '{', ']', ',', '0', '-', '\t', ' ', ':', '\\', '\x00', '\u2028', '😀',
+                  'null', '99', '-1', '1e9']
 
 
 @st.composite

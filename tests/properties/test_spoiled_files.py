@@ -49,5 +49,5 @@ def test_check_keeps_a_record_or_drops_it_with_a_reason(tmp_path_factory, case):
     kept, dropped = rows(folder/'o.json'), rows(side) if side.exists() else []
     assert 'Anna Okafor left Odda.' in [r['text'] for r in kept]
     n = 1 + bool(b''.join(raw).strip())
-    assert len(kept) + len(dropped) >= n or form == 'iepile' # a row of IEPile may become part of another record
+    assert len(kept) + len(dropped) >= n or form == 'iepile' # a row may become part of another record
     assert all(d['problem'] for d in dropped)

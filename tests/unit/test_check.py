@@ -13,7 +13,8 @@ def problems(record, task, schema=None):
 
 
 def test_entities_are_mended():
-    given = [(' Ines', 'city'), ('new york', 'city'), ('Odda', 'city'), ('Ines', 'verb'), ('', 'city'), ('Odda', 'city')]
+    given = [(' Ines', 'city'), ('new york', 'city'), ('Odda', 'city'), ('Ines', 'verb'), ('', 'city'),
+             ('Odda', 'city')]
     record = {'text': 'Ines saw New  York.', 'entity': [entity(*e) for e in given]}
     mended, found = problems(record, 'NER', Schema(['city']))
     assert [e['entity'] for e in mended['entity']] == ['Ines', 'New  York', 'Odda']

@@ -24,7 +24,8 @@ def test_stats_of_nothing(): assert stats([], 'NER')['records'] == 0
 def test_pure_negatives_are_those_of_conversion(root):
     for task in ('NER', 'RE', 'SPO', 'EE', 'EET'):
         folder = root/'data'/task
-        schema, records = read_schema(folder/'schema.json', task), list(read_records(folder/'sample.json', task))
+        schema = read_schema(folder/'schema.json', task)
+        records = list(read_records(folder/'sample.json', task))
         s = stats(records, task, schema)
         assert (s['rows'], s['pure_negatives']) == tuple(row_counts(convert(records, schema, task)).values())
 
@@ -32,8 +33,8 @@ def test_pure_negatives_are_those_of_conversion(root):
 def test_leak_of_published_splits(shared):
     "What the folders' README says: texts that two splits share as published."
     for folder, a, b, n in (('CrossNER_science', 'dev', 'test', 11), ('semval-RE', 'train', 'test', 15)):
-        numbered = lambda split: enumerate(read_records(shared/f'data/{folder}/{split}.json', annotated=False), 1)
-        found = leak_counts(leak({split: numbered(split) for split in (a, b)}))
+        read = lambda split: read_records(shared/f'data/{folder}/{split}.json', annotated=False)
+        found = leak_counts(leak({split: enumerate(read(split), 1) for split in (a, b)}))
         assert found[0]['equal texts'] == n and found[0]['near'] > 0
 
 
@@ -52,5 +53,6 @@ def test_corpus_of_the_paper(root):
     sets = corpus()
     count = lambda **k: sum(all(r[a] == b for a, b in k.items()) for r in sets)
     assert len(sets) == 33 and count(language='zh') == 7
-    assert [count(task=t, language=l) for t in ('NER', 'RE', 'EE') for l in ('en', 'zh')] == [15, 3, 8, 2, 3, 2]
+    both = lambda task: (count(task=task, language='en'), count(task=task, language='zh'))
+    assert [both(task) for task in ('NER', 'RE', 'EE')] == [(15, 3), (8, 2), (3, 2)]
     assert json.loads((root/'iepile_nb/assets/datasets.json').read_text())['sources']

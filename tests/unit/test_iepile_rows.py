@@ -25,15 +25,19 @@ def test_records_to_rows_and_back(root, tmp_path):
 def gold(records, task, schema):
     "What records say, in an order that does not depend on them."
     norm = lambda o: (o[0], sorted(o[1])) if task.metrics != ('',) else o
-    items = lambda r: sorted((l, sorted(repr(norm(o)) for o in found)) for l, found in task.gold(r, schema).items())
+    def items(record):
+        found = task.gold(record, schema)
+        return sorted((l, sorted(repr(norm(o)) for o in things)) for l, things in found.items())
     return sorted((r['text'], items(r)) for r in records)
 
 
 def test_rows_far_apart_when_streaming(caplog):
     ner = TASKS['NER']
     asked = [('a', 'x'), ('b', 'x'), ('a', 'y'), ('c', 'x'), ('d', 'x'), ('a', 'z')]
-    rows = [(n, ROW | {'instruction': instruction(ner, 'en', [ner.question(l)], t), 'output': json.dumps({l: []})})
-            for n, (t, l) in enumerate(asked, 1)]
+    def row(text, label):
+        asks = instruction(ner, 'en', [ner.question(label)], text)
+        return ROW | {'instruction': asks, 'output': json.dumps({label: []})}
+    rows = [(n, row(*a)) for n, a in enumerate(asked, 1)]
     got = [(n, r['text']) for n, r in gather(rows, ner, 'f', window=1)]
     assert got == [(2, 'b'), (1, 'a'), (4, 'c'), (5, 'd'), (6, 'a')]
     assert '1 rows came more than 1 rows after' in caplog.text

@@ -28,7 +28,8 @@ def test_an_importer_of_ones_own(tmp_path, monkeypatch):
         for n, line in enumerate(path.read_text().splitlines(), 1): yield n, {'text': line, 'entity': []}
     (tmp_path/'f').write_text('Ines left.\nRain fell.')
     assert [r['text'] for r in read_records(tmp_path/'f', form='plain')] == ['Ines left.', 'Rain fell.']
-    with pytest.raises(UserError, match="no format 'xml'; there is records"): list(read_records(tmp_path/'f', form='xml'))
+    with pytest.raises(UserError, match="no format 'xml'; there is records"):
+        list(read_records(tmp_path/'f', form='xml'))
 
 
 @pytest.mark.parametrize('tags', ['B-PER I-PER O B-LOC O', 'I-PER I-PER O I-LOC O', 'B-PER E-PER O S-LOC O',
@@ -59,9 +60,11 @@ def test_columns_with_numbers_and_comments(tmp_path):
     lines = conll(tmp_path)
     words, tags = 'Ines Okafor left Odda .'.split(), 'B-PER I-PER O B-LOC O'.split()
     numbered = [f'{i}\t{w}\t_\t{t}' for i, (w, t) in enumerate(zip(words, tags), 1)]
-    around = '#\thttp://a.b/c [2009]', '# text = Ines Okafor', '1-2\tXY\t_\t_'
-    assert lines(*around, *numbered, '', '1\tHi\t_\tO') == ([INES, {'text': 'Hi', 'entity': []}], [])
-    assert lines('1 CD B-NUM', 'apple NN O', '', 'Hi UH O')[0][0]['text'] == '1 apple' # a number may be a token
+    comments = '#\thttp://a.b/c [2009]', '# text = Ines Okafor', '1-2\tXY\t_\t_'
+    two = [INES, {'text': 'Hi', 'entity': []}]
+    assert lines(*comments, *numbered, '', '1\tHi\t_\tO') == (two, [])
+    count = '1 CD B-NUM', 'apple NN O', '', 'Hi UH O'
+    assert lines(*count)[0][0]['text'] == '1 apple' # a number may be a token
     assert lines('Ines B-PER', '#', '#x B_Y', '# O')[1]
     assert lines('# O', '#Odda B-LOC')[0][0]['text'] == '# #Odda'
 
@@ -153,9 +156,10 @@ def test_label_studio_says_what_it_leaves_out(label_studio):
               {'type': 'relation', 'from_id': 'a', 'to_id': 'a'}, mark(2, 6, 'Ines', [])]
     found, said = label_studio(ls_task([CITY_MARK, *others]))
     assert found == [CITY]
-    for what in ('1 marks without a label (choices)', '1 relations without a name', '1 marks without a label (labels)'):
-        assert what in said
-    assert '1 predictions' in label_studio({'data': {'text': 'a'}, 'annotations': [], 'predictions': [{'result': []}]})[1]
+    left = 'marks without a label (choices)', 'relations without a name', 'marks without a label (labels)'
+    assert all(f'1 {what}' in said for what in left)
+    guessed = {'data': {'text': 'a'}, 'annotations': [], 'predictions': [{'result': []}]}
+    assert '1 predictions' in label_studio(guessed)[1]
 
 
 def test_brat(tmp_path):

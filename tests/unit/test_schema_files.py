@@ -15,7 +15,8 @@ def test_described_forms_are_those_of_oneke(tmp_path):
         schema = read_schema(save(tmp_path/'s.json', DESCRIBED[task]), task)
         return json.loads(next(convert(RECORDS[task], schema, task, 'en'))['instruction'])['schema']
     assert asked('NER') == {'city': 'Towns. (Odda)', 'person': 'People by name.'}
-    assert read_schema(save(tmp_path/'s.json', {'city': {'examples': 'Odda'}}), 'NER').about == {'city': '(Odda)'}
+    examples = save(tmp_path/'s.json', {'city': {'examples': 'Odda'}})
+    assert read_schema(examples, 'NER').about == {'city': '(Odda)'}
     assert asked('EE')['sale'] == {'sale': 'Something is sold.', 'trigger': True,
                                    'arguments': {'buyer': 'Who pays.', 'price': ''}}
     assert asked('KG') == [{'entity_type': 'person', 'attributes': {'born in': 'A place.', 'works as': ''}}]
