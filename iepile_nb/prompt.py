@@ -218,14 +218,20 @@ def tokens_html(
 
 # %% ../nbs/08_prompt.ipynb #78c3d92a
 def wanted_tokens(wanted):
-    "Places in a flattened table [rows, columns] where a token is wanted (not -100), and those tokens."
+    "The places in a flattened table [rows, columns] where a token is wanted (not -100), and those tokens."
     import torch
     wanted = torch.tensor(wanted).flatten()
     places = (wanted != -100).nonzero()[:, 0]
     return {'places': places, 'labels': wanted[places]}
 
-def next_tokens(labels): return [[*l[1:], -100] for l in labels]
+# %% ../nbs/08_prompt.ipynb #a3ff999b
+def next_tokens(
+    labels: list[list[int]], # for each token what it is itself, -100 where nothing is learned
+) -> list[list[int]]:        # for each token what comes next; same shape
+    "Labels moved one place to the left."
+    return [[*l[1:], -100] for l in labels]
 
+# %% ../nbs/08_prompt.ipynb #3cbb83c7
 def collate(
     rows: list[Encoded],
     pad_id: int,          # what fills the left; it is masked out
@@ -236,7 +242,8 @@ def collate(
     def pad(ids, fill): return [fill] * (n - len(ids)) + list(ids)
     mask = torch.tensor([pad([1] * len(r.input_ids), 0) for r in rows])
     return {'input_ids': torch.tensor([pad(r.input_ids, pad_id) for r in rows]), 'attention_mask': mask,
-            'position_ids': (mask.cumsum(1) - 1).clamp(min=0), **wanted_tokens(next_tokens([pad(r.labels, -100) for r in rows]))}
+            'position_ids': (mask.cumsum(1) - 1).clamp(min=0),
+            **wanted_tokens(next_tokens([pad(r.labels, -100) for r in rows]))}
 
 # %% ../nbs/08_prompt.ipynb #966b1db5
 from .lib.templates import TEMPLATES
