@@ -114,5 +114,6 @@ def pair(
     n = max(1, *map(len, answers))
     asked = collate([p._replace(labels=[-100] * len(p.input_ids)) for p in prompts], pad_id)
     shifted = [[start_id, *a, *[pad_id] * (n - len(a))][:n] for a in answers]
-    sides = {k: asked[k] for k in ('input_ids', 'attention_mask')} | {'decoder_input_ids': torch.tensor(shifted)}
-    return {**sides, **wanted_tokens([[*a, *[-100] * (n - len(a))] for a in answers])}
+    inputs = {k: asked[k] for k in ('input_ids', 'attention_mask')}
+    wanted = wanted_tokens([[*a, *[-100] * (n - len(a))] for a in answers])
+    return {**inputs, 'decoder_input_ids': torch.tensor(shifted), **wanted}
