@@ -8,7 +8,7 @@ __all__ = ['FAMILIES', 'OWN_CODE', 'tiny_path', 'model_name', 'adapter_base', 'f
 
 # %% ../nbs/10_base.ipynb #cb39f0f0
 import logging
-logging.getLogger('bitsandbytes.backends.cpu.ops').setLevel(logging.ERROR) # on some processors it asks for one more package
+logging.getLogger('bitsandbytes.backends.cpu.ops').setLevel(logging.ERROR)
 
 # %% ../nbs/10_base.ipynb #c9e0cde6
 import json, os, sys, warnings
@@ -106,11 +106,11 @@ def load_error(name: str, e: Exception) -> UserError:
     if 'trust_remote_code' in reason:
         return UserError(f'{name} brings program code of its own; if you trust it, add --trust_remote_code')
     if Path(name).is_dir(): return UserError(f'{name}: cannot be loaded ({reason[:200]})')
-    return UserError(f'{name}: no such folder, and the hub could not provide it ({reason[:120]}); give the folder '
-                     'of a downloaded model, check the name, or set HF_ENDPOINT to a mirror of the hub')
+    return UserError(f'{name}: no such folder, and the hub could not provide it ({reason[:120]}); give the '
+                     'folder of a downloaded model, check the name, or set HF_ENDPOINT to a mirror of the hub')
 
 # %% ../nbs/10_base.ipynb #03880cea
-def with_padding(tokenizer):
+def with_padding(tokenizer): # changed in place, and returned
     "The tokenizer with a padding token, and with padding on the left, where generation needs it."
     if tokenizer.pad_token is None: tokenizer.pad_token = tokenizer.eos_token
     tokenizer.padding_side = 'left'
@@ -131,7 +131,8 @@ def load_base(
     if not sys.stderr.isatty(): hf_logging.disable_progress_bar()
     if bits == 8: logging.getLogger('bitsandbytes.autograd._functions').setLevel(logging.ERROR)
     try:
-        tokenizer, config = AutoTokenizer.from_pretrained(path, **hub), AutoConfig.from_pretrained(path, **hub)
+        tokenizer = AutoTokenizer.from_pretrained(path, **hub)
+        config = AutoConfig.from_pretrained(path, **hub)
         kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
         model = kind.from_pretrained(path, dtype=number, device_map=device_map(cpu),
                                      quantization_config=quantization(bits, number), **hub)
@@ -167,7 +168,8 @@ def seq2seq_answers(
     "Greedy answers of an encoder-decoder."
     answers = []
     for i in range(0, len(prompts), batch_size):
-        batch = collate([Encoded(p, [-100] * len(p)) for p in prompts[i:i + batch_size]], tokenizer.pad_token_id)
+        rows = [Encoded(p, [-100] * len(p)) for p in prompts[i:i + batch_size]]
+        batch = collate(rows, tokenizer.pad_token_id)
         inputs = {k: batch[k].to(model.device) for k in ('input_ids', 'attention_mask')}
         with torch.inference_mode():
             out = model.generate(**inputs, max_new_tokens=max_new_tokens, do_sample=False, num_beams=1)
