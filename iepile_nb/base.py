@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['FAMILIES', 'OWN_CODE', 'tiny_path', 'model_name', 'adapter_base', 'find_model', 'fast_dtypes', 'pick_dtype',
-           'quantization', 'device_map', 'load_error', 'with_padding', 'load_base', 'check_family', 'seq2seq_answers']
+           'quantization', 'device_map', 'load_error', 'with_padding', 'model_class', 'load_base', 'check_family',
+           'seq2seq_answers']
 
 # %% ../nbs/10_base.ipynb #cb39f0f0
 import logging
@@ -116,6 +117,10 @@ def with_padding(tokenizer): # changed in place, and returned
     tokenizer.padding_side = 'left'
     return tokenizer
 
+def model_class(config):
+    "The class of transformers that loads a model with this configuration."
+    return AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
+
 # %% ../nbs/10_base.ipynb #31516741
 def load_base(
     name: str | Path,             # tiny, a folder, or a name on the hub
@@ -133,9 +138,8 @@ def load_base(
     try:
         tokenizer = AutoTokenizer.from_pretrained(path, **hub)
         config = AutoConfig.from_pretrained(path, **hub)
-        kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
-        model = kind.from_pretrained(path, dtype=number, device_map=device_map(cpu),
-                                     quantization_config=quantization(bits, number), **hub)
+        model = model_class(config).from_pretrained(path, dtype=number, device_map=device_map(cpu),
+                                                    quantization_config=quantization(bits, number), **hub)
     except Exception as e: raise load_error(path, e) from e
     return model, with_padding(tokenizer)
 
