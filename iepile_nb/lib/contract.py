@@ -50,23 +50,26 @@ def make_contract(
             'stops': list(template.stops), 'special_tokens': special_ids(tokenizer, template),
             'base': model_name(model.name_or_path), 'base_weights': probe(model), **more}
 
-# %% ../../nbs/lib/contract.ipynb #03196415
+# %% ../../nbs/lib/contract.ipynb #5fc538c2
+def _from_hub(name, revision):
+    "Where the contract of a model on the hub is; None if it has none."
+    quiet = 'missing_entries', 'connection_errors', 'gated_repo'
+    soft = {f'_raise_exceptions_for_{w}': False for w in quiet}
+    try: return cached_file(name, CONTRACT, revision=revision, **soft)
+    except OSError: return None
+
 def read_contract(
     folder: str | Path | None, # of an adapter (of several the last), or of a model; or its name on the hub
     revision: str | None = None, # there
 ) -> dict | None:
     "The contract in a folder or on the hub, if there is one."
     name = str(folder or '').rpartition(',')[2].strip()
+    if not name: return None
     path = Path(name).expanduser()/CONTRACT
-    if name and not path.parent.exists() and ON_HUB.fullmatch(name): path = _from_hub(name, revision)
-    return json.loads(Path(path).read_text(encoding='utf-8')) if name and path and Path(path).is_file() else None
+    if not path.parent.exists() and ON_HUB.fullmatch(name): path = _from_hub(name, revision)
+    return json.loads(Path(path).read_text(encoding='utf-8')) if path and Path(path).is_file() else None
 
-def _from_hub(name, revision):
-    "Where the contract of a model on the hub is; None if it has none."
-    soft = {f'_raise_exceptions_for_{w}': False for w in ('missing_entries', 'connection_errors', 'gated_repo')}
-    try: return cached_file(name, CONTRACT, revision=revision, **soft)
-    except OSError: return None
-
+# %% ../../nbs/lib/contract.ipynb #03196415
 def contract_template(contract: dict) -> Template:
     "The template that a contract asks for."
     pieces = tuple(Token(p['token']) if isinstance(p, dict) else p for p in contract['pieces'])
@@ -88,6 +91,17 @@ def merged_adapters(
     names = [n.strip() for n in str(adapters or '').split(',') if n.strip()]
     return own + [{'adapter': n, 'weights': fingerprint(find_adapter(n))} for n in names]
 
+# %% ../../nbs/lib/contract.ipynb #c80ff62d
+def _close(a, b): return abs(a - b) <= .02 * max(abs(a), abs(b)) + 1e-6
+
+def _prompt_differences(contract, now):
+    "What differs in the template and its tokens; another template has other tokens, which is not said again."
+    same_text = all(contract[k] == now[k] for k in ('pieces', 'eos', 'bos'))
+    found = [] if same_text else [f"the template was {contract['template']}, now {now['template']}"]
+    was, tokens = contract['special_tokens'], now['special_tokens']
+    if was != tokens and (same_text or was.keys() == tokens.keys()):
+        found.append(f'the special tokens were {was}, now {tokens}')
+    return found
 
 # %% ../../nbs/lib/contract.ipynb #e52a02dd
 def contract_differences(
@@ -96,13 +110,8 @@ def contract_differences(
     adapter: str = 'ADAPTER', # whose contract it is
 ) -> list[str]:
     "How the prompt that would be used differs from the one that was agreed on."
-    same_text = all(contract[k] == now[k] for k in ('pieces', 'eos', 'bos'))
-    found = [] if same_text else [f"the template was {contract['template']}, now {now['template']}"]
-    was, tokens = contract['special_tokens'], now['special_tokens']
-    if was != tokens and (same_text or was.keys() == tokens.keys()):
-        found.append(f'the special tokens were {was}, now {tokens}')
-    near = lambda a, b: abs(a - b) <= .02 * max(abs(a), abs(b)) + 1e-6
-    if not all(map(near, contract['base_weights'] or [], now['base_weights'])):
+    found = _prompt_differences(contract, now)
+    if not all(map(_close, contract['base_weights'] or [], now['base_weights'])):
         found.append(f"the base was {contract['base']}, now {now['base']}, whose weights are others")
     held, under = [u['weights'] for u in now.get('under', [])], contract.get('under', [])
     if any(u['weights'] not in held for u in under):
@@ -122,10 +131,12 @@ def check_contract(
     "Raise `UserError` if a model would be asked in another way than it was trained."
     before, _, last = str(adapter or '').rpartition(',')
     under = merged_adapters(model, before) if contract.get('under') else []
-    differs = contract_differences(contract, make_contract(model, tokenizer, template, under=under), last.strip())
+    current = make_contract(model, tokenizer, template, under=under)
+    differs = contract_differences(contract, current, last.strip())
     if differs and not force:
-        raise UserError(f'the adapter was trained with another prompt or base: {"; ".join(differs)}. Leave --template out, '
-                        'give the base it belongs to, or add --force')
+        raise UserError(f'the adapter was trained with another prompt or base: {"; ".join(differs)}. Leave '
+                        '--template out, give the base it belongs to, or add --force')
     if differs: log.warning('used all the same (--force): %s', '; '.join(differs))
     for k, v in now.items():
-        if v is not None and contract.get(k, v) != v: log.warning('%s is %s, but was %s in training', k, v, contract[k])
+        was = contract.get(k, v)
+        if v is not None and was != v: log.warning('%s is %s, but was %s in training', k, v, was)
