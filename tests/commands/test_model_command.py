@@ -17,7 +17,8 @@ from iepile_nb.lora import load_model
 
 
 @pytest.fixture(scope='module')
-def adapter(llama_dir, tmp_path_factory): return lively_adapter(llama_dir, tmp_path_factory.mktemp('adapter')/'a')
+def adapter(llama_dir, tmp_path_factory):
+    return lively_adapter(llama_dir, tmp_path_factory.mktemp('adapter')/'a')
 
 
 @pytest.fixture(scope='module')
@@ -32,7 +33,8 @@ def merge(base, adapter, folder, *more):
 
 def rows_file(path):
     def question(text): return json.dumps({'instruction': 'i', 'schema': ['a'], 'input': text})
-    write_jsonl(path, [{'task': 'NER', 'instruction': question(c * 5), 'output': json.dumps({'a': [c]})} for c in 'xyz'])
+    def row(c): return {'task': 'NER', 'instruction': question(c * 5), 'output': json.dumps({'a': [c]})}
+    write_jsonl(path, map(row, 'xyz'))
     return str(path)
 
 
@@ -76,7 +78,8 @@ def test_a_merged_base_holds_its_adapters(llama, adapter, llama_dir, tmp_path):
     assert merge(llama_dir, under, tmp_path/'whole') == 0
     assert read_contract(tmp_path/'whole')['under'][0]['adapter'] == under
     whole = load_base(tmp_path/'whole')
-    on_whole, on_under = with_contract(tmp_path/'x', whole, adapter), with_contract(tmp_path/'y', llama, adapter, under)
+    on_whole = with_contract(tmp_path/'x', whole, adapter)
+    on_under = with_contract(tmp_path/'y', llama, adapter, under)
     for a in (on_whole, on_under):
         assert choose_template(*whole, adapter=a) and choose_template(*llama, adapter=f'{under},{a}')
         with pytest.raises(UserError, match='the base held'): choose_template(*llama, adapter=a)
@@ -86,8 +89,9 @@ def test_a_merged_base_holds_its_adapters(llama, adapter, llama_dir, tmp_path):
 def test_what_merging_needs_is_looked_at_first(llama_dir, adapter, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(publish, 'merged', lambda *a, **kw: pytest.fail('merged'))
     (tmp_path/'records.json').write_text('{"text": "x", "entity": []}\n')
-    for out, check, said in (('m', 'nope.json', 'nope.json: no such file'), ('.', 'nope.json', 'is not empty'),
-                             ('m', 'records.json', 'look like records')):
+    wrong = [('m', 'nope.json', 'nope.json: no such file'), ('.', 'nope.json', 'is not empty'),
+             ('m', 'records.json', 'look like records')]
+    for out, check, said in wrong:
         assert merge(llama_dir, adapter, tmp_path/out, '--check_file', str(tmp_path/check)) == 1
         assert said in capsys.readouterr().err
 

@@ -29,8 +29,8 @@ CONFIGS = {
     'falcon-alibi': lambda v: tf.FalconConfig(vocab_size=v, alibi=True, **FALCON),
     't5': lambda v: tf.T5Config(vocab_size=v, d_model=32, d_kv=8, d_ff=48, num_layers=2, num_heads=4,
                                 dropout_rate=0., decoder_start_token_id=2, eos_token_id=1, pad_token_id=2),
-    'gpt2': lambda v: tf.GPT2Config(vocab_size=v, n_embd=32, n_layer=2, n_head=4, bos_token_id=0, eos_token_id=1,
-                                    resid_pdrop=0., embd_pdrop=0., attn_pdrop=0.),
+    'gpt2': lambda v: tf.GPT2Config(vocab_size=v, n_embd=32, n_layer=2, n_head=4, bos_token_id=0,
+                                    eos_token_id=1, resid_pdrop=0., embd_pdrop=0., attn_pdrop=0.),
 }
 # rows that are packed into one sequence stay apart
 APART = {'llama', 'mistral', 'qwen2', 'qwen3', 'gemma', 'gemma2', 'glm', 'gpt2'}
@@ -49,11 +49,12 @@ def save_random(name, tokenizer, folder):
 
 
 def train_and_ask(name, tokenizer, tmp_path):
-    "Train an adapter, load it, ask it two questions; the loss falls, and packing is refused where it must be."
-    folder, data, out = save_random(name, tokenizer, tmp_path/'base'), tmp_path/'train.json', str(tmp_path/'out')
+    "Train an adapter, load it, ask two questions; the loss falls, packing is refused where it must be."
+    folder = save_random(name, tokenizer, tmp_path/'base')
+    data, out = tmp_path/'train.json', str(tmp_path/'out')
     write_jsonl(data, [{'instruction': q, 'output': a} for q, a in list(PARROT.items())[:2]] * 4)
-    options = dict(model_name_or_path=folder, train_file=data, valid_file=data, output_dir=out, template='alpaca',
-                   per_device_train_batch_size=4, learning_rate=2e-2, max_steps=40, lora_r=8, lora_dropout=0.,
+    options = dict(model_name_or_path=folder, train_file=data, valid_file=data, output_dir=out,
+                   template='alpaca', per_device_train_batch_size=4, learning_rate=2e-2, max_steps=40, lora_r=8, lora_dropout=0.,
                    logging_steps=10, save_strategy='no', eval_f1=2, disable_tqdm=True)
     losses = [e['loss'] for e in train(**options)['log'] if 'loss' in e]
     assert losses[-1] < .9 * losses[0], (name, losses)

@@ -24,7 +24,8 @@ def sentencepiece_like():
     bpe.decoder = decoders.Metaspace(prepend_scheme='first')
     special = ['<unk>', '<s>', '</s>', '<|im_start|>', '<|im_end|>']
     texts = [CHATML, 'abcdefghijklmnopqrstuvwxyz {"input": "[INST] x [/INST]"} 0123'] * 3
-    bpe.train_from_iterator(texts, trainers.BpeTrainer(vocab_size=200, show_progress=False, special_tokens=special))
+    trainer = trainers.BpeTrainer(vocab_size=200, show_progress=False, special_tokens=special)
+    bpe.train_from_iterator(texts, trainer)
     return PreTrainedTokenizerFast(tokenizer_object=bpe, bos_token='<s>', eos_token='</s>', unk_token='<unk>')
 
 

@@ -51,4 +51,5 @@ def test_published_rows_keep_their_answers(tokenizer, shared):
                 template = get_template(name, tokenizer)
                 row = encode_row(tokenizer, template, r['instruction'], r['output'], cutoff_len=900)
                 assert len(row.input_ids) <= 900
-                if not row.cut: assert tokenizer.decode([l for l in row.labels if l != -100][:-1]) == r['output']
+                if not row.cut:
+                    assert tokenizer.decode([l for l in row.labels if l != -100][:-1]) == r['output']

@@ -25,6 +25,7 @@ def test_empty_places_for_t5(tokenizer, tmp_path):
 
 def test_a_state_space_model_is_not_packed(tokenizer):
     "It has no attention, and carries on from one row to the next."
-    model = tf.MambaForCausalLM(tf.MambaConfig(vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=2))
+    config = tf.MambaConfig(vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=2)
+    model = tf.MambaForCausalLM(config)
     assert not packs_exactly(model)
     with pytest.raises(UserError, match='incompatible with Mamba.*--lora_target_modules'): add_lora(model)

@@ -26,7 +26,8 @@ def test_a_folder_without_a_model(tmp_path):
 
 
 def test_a_name_that_the_hub_does_not_give():
-    with pytest.raises(UserError, match='set HF_ENDPOINT to a mirror'): load_model('no-such-owner/no-such-model')
+    with pytest.raises(UserError, match='set HF_ENDPOINT to a mirror'):
+        load_model('no-such-owner/no-such-model')
 
 
 def test_a_folder_without_weights(llama_dir, tmp_path):
@@ -43,7 +44,8 @@ def test_broken_weights(llama_dir, tmp_path):
 def test_own_code_is_not_run_unasked(llama_dir, tmp_path):
     shutil.copytree(llama_dir, tmp_path/'m')
     config = json.loads((tmp_path/'m/config.json').read_text())
-    config.update(model_type='strange', auto_map={'AutoConfig': 'c.Config', 'AutoModelForCausalLM': 'c.Model'})
+    own = {'AutoConfig': 'c.Config', 'AutoModelForCausalLM': 'c.Model'}
+    config.update(model_type='strange', auto_map=own)
     (tmp_path/'m/config.json').write_text(json.dumps(config))
     (tmp_path/'m/c.py').write_text(f'open({str(tmp_path/"ran")!r}, "w")')
     with pytest.raises(UserError, match='--trust_remote_code'): load_model(tmp_path/'m')

@@ -19,7 +19,8 @@ LLAMA2, ALPACA = TEMPLATES['llama2'], TEMPLATES['alpaca']
 
 
 @pytest.fixture(scope='module')
-def adapter(llama_dir, tmp_path_factory): return lively_adapter(llama_dir, tmp_path_factory.mktemp('adapter')/'a')
+def adapter(llama_dir, tmp_path_factory):
+    return lively_adapter(llama_dir, tmp_path_factory.mktemp('adapter')/'a')
 
 
 @pytest.fixture(scope='module')
@@ -71,7 +72,8 @@ def test_other_lengths_are_said(llama, agreed, caplog):
 
 
 def test_without_a_contract(llama, adapter, tmp_path):
-    with pytest.raises(UserError, match='does not say which prompt'): choose_template(*llama, adapter=str(adapter))
+    with pytest.raises(UserError, match='does not say which prompt'):
+        choose_template(*llama, adapter=str(adapter))
     assert choose_template(*llama, 'llama2', str(adapter)) == LLAMA2
     assert choose_template(*llama, adapter=str(adapter), name='oneke') == TEMPLATES['llama2_zh']
     shutil.copytree(adapter, tmp_path/'llama2-13b-iepile-lora')

@@ -20,7 +20,8 @@ ALPACA = TEMPLATES['alpaca']
 
 
 @pytest.fixture(scope='module')
-def adapter(llama_dir, tmp_path_factory): return lively_adapter(llama_dir, tmp_path_factory.mktemp('adapter')/'a')
+def adapter(llama_dir, tmp_path_factory):
+    return lively_adapter(llama_dir, tmp_path_factory.mktemp('adapter')/'a')
 
 
 @pytest.fixture(scope='module')
@@ -54,7 +55,8 @@ def test_what_is_trained_is_float32(llama_dir, tmp_path):
     def dtypes(m, trained): return {p.dtype for p in m.parameters() if p.requires_grad == trained}
     lora = add_lora(half(model), r=2, also=['embed_tokens', 'lm_head'])
     assert dtypes(lora, True) == {torch.float32} and dtypes(lora, False) == {torch.bfloat16}
-    assert lora.dtype == torch.bfloat16 and packs_exactly(lora.get_base_model()) and logits(lora).isfinite().all()
+    assert lora.dtype == torch.bfloat16 and packs_exactly(lora.get_base_model())
+    assert logits(lora).isfinite().all()
     batch = collate([encode_row(tokenizer, ALPACA, 'Q', 'A')], 2)
     answer_loss(lora.get_base_model(), batch, net=lora).backward()
     grads = [p.grad for p in lora.parameters() if p.requires_grad and p.grad is not None]
@@ -88,7 +90,8 @@ def test_several_adapters_add_up(llama_dir, adapter):
     assert not torch.allclose(change(one), change(two), atol=1e-3)
     merged = load_model(llama_dir, adapter)[0].merge_and_unload()
     assert torch.allclose(logits(two), logits(PeftModel.from_pretrained(merged, adapter)), atol=1e-5)
-    with pytest.raises(UserError, match='use --bits 16'): load_model(llama_dir, f'{adapter},{adapter}', bits=4)
+    with pytest.raises(UserError, match='use --bits 16'):
+        load_model(llama_dir, f'{adapter},{adapter}', bits=4)
 
 
 def test_an_adapter_of_another_shape_is_refused(llama_dir, adapter, tmp_path):
@@ -126,7 +129,8 @@ def test_an_adapter_that_the_hub_does_not_give():
 
 # Less work, the same loss
 
-def rows_of(tokenizer, lengths): return [encode_row(tokenizer, ALPACA, 'Q' * n, 'A' * (n + 1)) for n in lengths]
+def rows_of(tokenizer, lengths):
+    return [encode_row(tokenizer, ALPACA, 'Q' * n, 'A' * (n + 1)) for n in lengths]
 
 
 def test_logits_at_answers_give_the_same_loss(llama):

@@ -48,7 +48,8 @@ def test_auto_without_a_chat_template_is_alpaca(tokenizer): assert get_template(
 def test_template_errors(tokenizer):
     with pytest.raises(UserError, match='there are auto, alpaca'): get_template('nope', tokenizer)
     with pytest.raises(UserError, match='<reserved_106>'): get_template('baichuan2', tokenizer)
-    with pytest.raises(UserError, match='--template'): get_template('auto', with_chat(tokenizer, 'no question'))
+    with pytest.raises(UserError, match='--template'):
+        get_template('auto', with_chat(tokenizer, 'no question'))
 
 
 # Control tokens
@@ -119,7 +120,8 @@ def test_plain_instructions_are_shortened_too(tokenizer):
 
 def test_a_prompt_without_room(tokenizer):
     bare = len(encode_prompt(tokenizer, ALPACA, ask('')))
-    said = f'without any input text the prompt takes {bare} tokens, and there is room for 0; raise --cutoff_len'
+    said = (f'without any input text the prompt takes {bare} tokens, and there is room for 0; '
+            'raise --cutoff_len')
     with pytest.raises(UserError, match=said):
         encode_row(tokenizer, ALPACA, ask('x y ' * 30), '{"a": ["b"]}', cutoff_len=2)
 
@@ -133,7 +135,8 @@ def test_a_batch_is_padded_on_the_left(tokenizer):
         n = len(r.input_ids)
         assert b['input_ids'][i, -n:].tolist() == r.input_ids and b['attention_mask'][i].sum() == n
         assert b['position_ids'][i, -n:].tolist() == list(range(n))
-    assert b['labels'].tolist() == [l for r in rows for l in r.labels if l != -100] == next_in(b, b['input_ids'])
+    learned = [l for r in rows for l in r.labels if l != -100]
+    assert b['labels'].tolist() == learned == next_in(b, b['input_ids'])
 
 
 def test_a_row_is_shown_escaped(tokenizer):

@@ -47,5 +47,6 @@ def test_two_sides_of_an_encoder_decoder():
 
 def test_a_batch_of_empty_places_for_an_encoder_decoder():
     batch = pair([Encoded([2], [-100])] * 2, pad_id=2, start_id=9)
-    assert batch['decoder_input_ids'].tolist() == [[9], [9]] and not batch['decoder_input_ids'].is_floating_point()
+    assert batch['decoder_input_ids'].tolist() == [[9], [9]]
+    assert not batch['decoder_input_ids'].is_floating_point()
     assert batch['input_ids'].tolist() == [[2], [2]] and len(batch['labels']) == len(batch['places']) == 0
