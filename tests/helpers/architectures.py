@@ -54,8 +54,8 @@ def train_and_ask(name, tokenizer, tmp_path):
     data, out = tmp_path/'train.json', str(tmp_path/'out')
     write_jsonl(data, [{'instruction': q, 'output': a} for q, a in list(PARROT.items())[:2]] * 4)
     options = dict(model_name_or_path=folder, train_file=data, valid_file=data, output_dir=out,
-                   template='alpaca', per_device_train_batch_size=4, learning_rate=2e-2, max_steps=40, lora_r=8, lora_dropout=0.,
-                   logging_steps=10, save_strategy='no', eval_f1=2, disable_tqdm=True)
+                   template='alpaca', per_device_train_batch_size=4, learning_rate=2e-2, max_steps=40,
+                   lora_r=8, lora_dropout=0., logging_steps=10, save_strategy='no', eval_f1=2, disable_tqdm=True)
     losses = [e['loss'] for e in train(**options)['log'] if 'loss' in e]
     assert losses[-1] < .9 * losses[0], (name, losses)
     model, tokenizer = load_model(folder, out)
