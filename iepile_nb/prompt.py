@@ -147,7 +147,7 @@ def shorten_text(
     return text[:good[-1] if good else n]
 
 # %% ../nbs/08_prompt.ipynb #715c4a48
-def input_of(instruction):
+def input_of(instruction: str) -> tuple: # the text, and a function from another text to an instruction
     "The input text of an instruction, and a function that puts another text in its place."
     try: d = json.loads(instruction)
     except (ValueError, RecursionError): d = None
