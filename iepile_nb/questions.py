@@ -220,8 +220,8 @@ def parse(self: RE, answer, problem=lambda msg: None):
             if pair: yield label, *pair
             else: problem(f'{label}: an object with subject and object is expected')
 
-# %% ../nbs/01_questions.ipynb #6d32161c
-Task.names = ('',)         # what the strings of an item after its label are; '' = the thing that the label names
+# %% ../nbs/01_questions.ipynb #2071176c
+Task.names = ('',)         # what the strings of an item after its label are; '' = what the label names
 Task.columns = ()          # heads of a table of items
 Task.taken = {'': (1,)}    # by metric ('' = the only one): which strings of what is counted stand in the text
 Task.label_at = 0          # where in a counted item the name stands that may be mistaken for another
@@ -277,7 +277,7 @@ def output(
     "The answer to a batch of questions."
     return encode({task.answer_key(q): task.value(q, gold.get(q.label, []), text) for q in batch})
 
-# %% ../nbs/01_questions.ipynb #15591de6
+# %% ../nbs/01_questions.ipynb #e1bc354d
 def items_of(
     task: Task,
     questions: list[Question], # what was asked
@@ -323,7 +323,7 @@ def split(
     if 0 < rest < max(1, k // 2): rest += k; n -= 1
     return [items[i*k:(i+1)*k] for i in range(n)] + ([items[n*k:]] if rest else [])
 
-# %% ../nbs/01_questions.ipynb #8d0b34ee
+# %% ../nbs/01_questions.ipynb #ef0f0814
 @patch
 def rounds(self: Task, questions: list[Question]) -> list[list[Question]]:
     "Questions in groups, of which no two share a batch."
@@ -340,7 +340,7 @@ def every_question(self: Task, schema: Schema) -> list[Question]:
     "What a schema can ask about a text of which nothing is known."
     return self.questions({'text': '', self.key: []}, {}, schema, AskAll())
 
-# %% ../nbs/01_questions.ipynb #6200057a
+# %% ../nbs/01_questions.ipynb #38379bbe
 def describe(questions: list[Question], schema: Schema) -> list[Question]:
     "The questions, with what the schema says about their labels and parts."
     about = schema.about
