@@ -14,7 +14,7 @@ from typing import Any, Iterator, NamedTuple
 
 from fastcore.basics import patch
 
-from .lib.io import UserError, drop_duplicates, encode, unique
+from .lib.io import UserError, all_of_type, drop_duplicates, encode, unique
 
 # %% ../nbs/01_questions.ipynb #b680da3c
 SENTENCES = {

@@ -160,7 +160,7 @@ class EE(Events):
         events = [{'trigger': t or NAN, 'arguments': _roles(args, q.parts, text)} for t, args in found]
         return [e for e in events if e['trigger'] != NAN or e['arguments']]
 
-# %% ../nbs/02_tasks.ipynb #d52fa8da
+# %% ../nbs/02_tasks.ipynb #666f0cc8
 @patch
 def parse(self: EE, answer, problem=lambda msg: None):
     for label, events in answer.items():
@@ -168,8 +168,8 @@ def parse(self: EE, answer, problem=lambda msg: None):
             if not isinstance(e, dict):
                 problem(f'{label}: an object is expected')
                 continue
-            roles = _read_roles(e.get('arguments') or {}, label, problem)
-            yield label, _read_trigger(e, label, problem), roles
+            trigger = _read_trigger(e, label, problem)
+            yield label, trigger, _read_roles(e.get('arguments') or {}, label, problem)
 
 # %% ../nbs/02_tasks.ipynb #91edabf8
 class EET(NER):
