@@ -56,7 +56,7 @@ def main():
     o = arguments(__doc__).parse_args()
     texts, runs = (dict(NER=20_000, RE=8000, EE=4000), 3) if o.quick else (dict.fromkeys(SPLIT_NUM, 20_000), 5)
     data, rows = (o.original or ROOT)/'data', []
-    ours = [sys.executable, '-c', 'from iepile_nb.evaluate import main; raise SystemExit(main())'] # as `iepile_eval` does
+    ours = [sys.executable, '-c', 'from iepile_nb.cli.eval import main; raise SystemExit(main())'] # as `iepile_eval` does
     with tempfile.TemporaryDirectory() as tmp:
         tmp = Path(tmp)
         for task in SPLIT_NUM:
