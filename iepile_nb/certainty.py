@@ -8,7 +8,6 @@ __all__ = ['DRAWS', 'OWN_SENTENCE', 'count_matrix', 'resampled', 'interval_note'
 
 # %% ../nbs/17_certainty.ipynb #e71d9f18
 from collections import Counter
-from statistics import mean, pstdev
 from typing import Callable, Iterable, NamedTuple
 
 from fastcore.basics import patch
@@ -222,6 +221,7 @@ def _predicted(scores):
 # %% ../nbs/17_certainty.ipynb #5367c1c4
 @patch
 def __str__(self: OrderScores):
+    from statistics import mean, pstdev
     keys = [k[:-2].rstrip('_') for k in self[0]['total'] if k.endswith('f1')]
     columns = [*((f'{k} F1'.strip(), self.f1(k)) for k in keys), ('swapped %', self.swaps)]
     rows = [(f'order {i}', *(f'{c[i]:.2f}' for _, c in columns)) for i in range(len(self))]

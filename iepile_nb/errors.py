@@ -15,7 +15,6 @@ from fastcore.basics import patch
 
 from .questions import NAN, Schema, Task, encode, unique
 from .lib.tables import text_table
-from .negatives import HardNegatives
 from .scoring import Result, Scored, fold, overlapping, units_to_match
 
 # %% ../nbs/18_errors.ipynb #ev3a0002
@@ -205,8 +204,9 @@ def confusion_table(self: Errors) -> str:
 def hard_negatives(
     self: Result,
     schema: Schema | list[str], # or its labels
-) -> HardNegatives:
+) -> 'HardNegatives':
     "For each label those that the model predicted in its place, the most frequent first."
+    from iepile_nb.negatives import HardNegatives
     given = self.texts.given
     predictions = given.path if given.rows is None else given.rows
     return HardNegatives.build(schema, predictions=predictions, method='mistakes')
