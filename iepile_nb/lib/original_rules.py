@@ -52,13 +52,9 @@ def original_gold(self: RE, label): return {'': [(o['relation'], o['head'], o['t
 
 @patch
 def original_found(self: RE, answer):
-    pairs = [(l, o.get('subject', ''), o.get('object', '')) for l, o in _objects(answer)]
+    pairs = [(l, o.get('subject', ''), o.get('object', '')) for l, values in answer.items()
+             if isinstance(values, list) for o in values if isinstance(o, dict)]
     return {'': [t for t in pairs if isinstance(t[1], str) and isinstance(t[2], str)]}
-
-def _objects(answer):
-    "The objects in the lists of an answer, each with its label."
-    lists = ((l, values) for l, values in answer.items() if isinstance(values, list))
-    return [(l, o) for l, values in lists for o in values if isinstance(o, dict)]
 
 # %% ../../nbs/lib/original_rules.ipynb #893c0293
 def _values(roles):
@@ -76,7 +72,8 @@ def original_event(self: EEA, o): return '', o
 
 @patch
 def original_found(self: EE, answer):
-    events = [(l, *self.original_event(o)) for l, o in _objects(answer)]
+    objects = [(l, o) for l, values in answer.items() if isinstance(values, list) for o in values]
+    events = [(l, *self.original_event(o)) for l, o in objects if isinstance(o, dict)]
     events = [(l, trigger, roles) for l, trigger, roles in events if isinstance(trigger, str)]
     return {'event': [(l, trigger) for l, trigger, _ in events],
             'argument': [(l, *a) for l, _, roles in events for a in _values(roles)]}
@@ -199,9 +196,9 @@ def score_text(
     task, gold = _task_and_gold(first, task)
     found, lost = self.found(rows, task)
     counts = {(m, ''): count_equal(found[m], things, self.match_mode) for m, things in gold.items()}
-    places = places_of([(n, place) for n, place, _ in rows])
     group = group_of(first, task, field)
-    return TextScore(task, str(first.get('source')), '', 0, group, counts, len(lost), lost, places)
+    return TextScore(task, str(first.get('source')), '', 0, group, counts, len(lost), lost,
+                     places_of(rows))
 
 # %% ../../nbs/lib/original_rules.ipynb #30653bc6
 @patch

@@ -64,15 +64,15 @@ def group_of(row: dict, task: Task, field: str | None) -> str | None:
     return str(row.get(field)) if field else None
 
 def places_of(
-    numbered: Iterable[tuple[int, int]], # (line, place) of rows
+    numbered: Iterable[tuple[int, int, dict]], # line, place, row
 ) -> array:
     "Lines and places of rows, one after the other."
-    return array('q', [x for pair in numbered for x in pair])
+    return array('q', [x for n, place, _ in numbered for x in (n, place)])
 
 def brief(t: Scored, field: str | None = None) -> TextScore:
     "What is kept of a text."
     r = t.rows[0]
-    places = places_of([(r.line, r.place) for r in t.rows])
+    places = array('q', [x for r in t.rows for x in (r.line, r.place)])
     about = str(r.row.get('source')), language_of(r), len(r.text), group_of(r.row, r.task, field)
     return TextScore(r.task, *about, t.counts, t.errors, remarks(t), places)
 
@@ -199,7 +199,7 @@ def score_texts(
     for k, rows in progress(groupby(given, key), 'texts'):
         i = first.setdefault(hash(k), len(runs))
         if i == len(runs): runs.append(score(rows))
-        else: apart.setdefault(i, array('q')).extend(places_of((n, place) for n, place, _ in rows))
+        else: apart.setdefault(i, array('q')).extend(places_of(rows))
     for i, places in apart.items():
         before, same = [x for s in runs[i] for x in s.places], {}
         again = sorted(given.at([*before, *places]), key=lambda row: row[0])
@@ -217,10 +217,9 @@ def group_texts(
     row: dict,               # the first one
 ) -> dict[str, list[TextScore]]:
     "Texts by the value of a field, sorted. Raises `UserError` if no row has the field."
-    groups = {}
-    for s in scores if sort_by else ():
-        name = {'language': s.language, 'length': length_group(s.length)}.get(sort_by, s.group)
-        groups.setdefault(name, []).append(s)
+    groups, counted = {}, {'language': lambda s: s.language, 'length': lambda s: length_group(s.length)}
+    name_of = counted.get(sort_by, lambda s: s.group)
+    for s in scores if sort_by else (): groups.setdefault(name_of(s), []).append(s)
     if list(groups) == ['None']:
         raise UserError(f"no row has a '{sort_by}' to sort by; the first has {', '.join(row)}")
     return {name: groups[name] for name in sorted(groups)}
