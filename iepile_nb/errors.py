@@ -14,8 +14,9 @@ from typing import Iterable, NamedTuple
 from fastcore.basics import patch
 
 from .questions import NAN, Schema, Task, encode, unique
+from .lib.characters import fold_text
 from .lib.tables import text_table
-from .scoring import Result, Scored, fold, overlapping, units_to_match
+from .scoring import Result, Scored, overlapping, units_to_match
 
 # %% ../nbs/18_errors.ipynb #ev3a0002
 ERROR_KINDS = ('not asked', 'repeated', 'wrong label', 'swapped', 'wrong role', 'not in the text',
@@ -103,7 +104,7 @@ def _unmatched(t, mode, matching):
     if mode == 'set': gold, found = unique(gold), unique(found)
     sides = gold, (Counter(gold) - Counter(found)).elements(), (Counter(found) - Counter(gold)).elements()
     if matching == 'offset': sides = [[_named(c, text) for c in side] for side in sides]
-    return _Unmatched(*map(list, sides), fold(text) if matching == 'normalised' else text)
+    return _Unmatched(*map(list, sides), fold_text(text) if matching == 'normalised' else text)
 
 def _named(c, text):
     "A thing that is a place, as a label and a string."

@@ -15,10 +15,11 @@ from typing import Iterable, Iterator, NamedTuple
 
 from .questions import NAN, Task, encode, unique
 from .lib.io import UserError, text_id
+from .lib.characters import fold_text
 from .lib.tables import text_table
 from .tasks import read_instruction
 from .lib.predictions import by_text, read_predictions, shortened
-from .scoring import Result, fold, score_text
+from .scoring import Result, score_text
 from .lib.rules import DefaultRules, check_choice, score_predictions
 from .lib.original_rules import OriginalRules
 
@@ -196,7 +197,7 @@ def _wrong_label(texts, rows):
 # %% ../nbs/19_why.ipynb #e0f72464
 def _letters(thing):
     "The strings of a thing without case, blanks, punctuation and width."
-    return tuple(''.join(c for c in fold(s) if c.isalnum()) for s in thing)
+    return tuple(fold_text(s, letters_only=True) for s in thing)
 
 def _nearly(texts, rows):
     hits, n = [], 0

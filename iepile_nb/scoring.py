@@ -4,12 +4,10 @@
 
 # %% auto #0
 __all__ = ['shared_counts', 'COUNTING_MODES', 'MATCHING', 'LENGTH_GROUPS', 'Counts', 'match_counts', 'asked_parts', 'gold_items',
-           'fold', 'folded', 'text_overlap', 'overlapping', 'units_to_match', 'Scored', 'score_text', 'add_counts',
-           'by_metric', 'metrics_of', 'score_entry', 'by_label', 'macro', 'score_table', 'Result', 'macro_note',
-           'length_group']
+           'folded', 'text_overlap', 'overlapping', 'units_to_match', 'Scored', 'score_text', 'add_counts', 'by_metric',
+           'metrics_of', 'score_entry', 'by_label', 'macro', 'score_table', 'Result', 'macro_note', 'length_group']
 
 # %% ../nbs/16_score.ipynb #92596479
-import unicodedata
 from functools import lru_cache, partial
 from html import escape
 from typing import Callable, Iterable, Iterator, NamedTuple
@@ -17,6 +15,7 @@ from typing import Callable, Iterable, Iterator, NamedTuple
 from fastcore.basics import patch
 
 from .questions import NAN, Question, Schema, Task, unique
+from .lib.characters import fold_text
 from .lib.tables import text_table
 from .tasks import Events
 from .lib.predictions import Answered, items_of
@@ -113,17 +112,13 @@ def counts(self: Events, item):
     for role, value in item[2]: yield 'argument', (item[0], role, value)
 
 # %% ../nbs/16_score.ipynb #ev1b0002
-def fold(s: str) -> str:
-    "A string without case, blanks and width."
-    return ''.join(unicodedata.normalize('NFKC', s).casefold().split())
-
 def folded(
     task: Task,
     c: tuple[str, tuple], # (metric, thing)
 ) -> tuple[str, tuple]:
     "A thing whose strings from the text are folded."
     metric, thing = c
-    return metric, tuple(fold(s) if i in task.taken[metric] else s for i, s in enumerate(thing))
+    return metric, tuple(fold_text(s) if i in task.taken[metric] else s for i, s in enumerate(thing))
 
 # %% ../nbs/16_score.ipynb #5c1ff551
 def text_overlap(a: str, b: str, text: str) -> bool:
