@@ -26,8 +26,9 @@ from iepile_nb.evaluate import evaluate
 from iepile_nb.infer import predict
 from iepile_nb.lora import load_model
 from iepile_nb.tasks import get_task, read_instruction
-from iepile_nb.corpus import (dataset, domain_names, domain_schema, is_train_value, other_names,
-                              renamed_record, renamed_schema)
+from iepile_nb.corpus import dataset, domain_schema, is_train_value
+from iepile_nb.lib.label_names import other_names, renamed_record, renamed_schema
+from iepile_nb.lib.patterns import domain_names
 
 TASKS, LANGUAGES, SEED = ('NER', 'RE', 'EE'), ('en', 'zh'), 20261
 

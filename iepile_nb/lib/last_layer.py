@@ -18,7 +18,7 @@ from .marks import EncodedExample, encode_example
 from .training_rows import training_rows
 
 # %% ../../nbs/lib/last_layer.ipynb #6a0d1c06
-def lower_layers(model) -> Callable: # ids (rows, width) -> hidden states before the last layer, what its heads saw
+def lower_layers(model) -> Callable: # ids (rows, width) -> hidden states, what the last layer's heads saw
     "All layers but the upper half of the last."
     from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
     m, last = model.model, model.model.layers[-1]
@@ -91,6 +91,14 @@ def sum_over_processes(x: torch.Tensor) -> torch.Tensor: # changed in place
     if distributed.is_initialized(): distributed.all_reduce(x)
     return x
 
+def _share_gradients(params, total):
+    "Add gradients and (loss, tokens) up over all processes; each parameter gets the mean, the mean loss comes back."
+    grads = torch.cat([total, *(p.grad.flatten() for p in params)])
+    loss, n, *grads = sum_over_processes(grads).split([1, 1, *(p.numel() for p in params)])
+    for p, g in zip(params, grads): p.grad = g.view_as(p) / n
+    return (loss / n).item()
+
+# %% ../../nbs/lib/last_layer.ipynb #8ff1d000
 def backward(
     model,
     batch: list[EncodedExample],   # this process's part
@@ -107,12 +115,4 @@ def backward(
         loss, side = losses_of(model, part, body, probe)
         (loss + weight * side).backward()
         total[0] += loss.detach()
-    return _shared_gradients(params, total)
-
-# %% ../../nbs/lib/last_layer.ipynb #d3e1ebf4
-def _shared_gradients(params, total):
-    "Add gradients and (loss, tokens) up over all processes; each parameter gets the mean, the mean loss comes back."
-    grads = torch.cat([total, *(p.grad.flatten() for p in params)])
-    loss, n, *grads = sum_over_processes(grads).split([1, 1, *(p.numel() for p in params)])
-    for p, g in zip(params, grads): p.grad = g.view_as(p) / n
-    return (loss / n).item()
+    return _share_gradients(params, total)

@@ -40,7 +40,7 @@ class PretrainingRun:
         self.folder, self.tokenizer, self.model = Path(folder), tokenizer, model
         self.seconds, self.rate, self.seed, self.rng = minutes * 60, rate, seed, random.Random(seed)
         self.spent, self.step, self.tokens = 0., 0, 0 # seconds, updates, tokens so far
-        self.place, self.copying = 0, True            # in the stream of rows; is copying still all that is practised?
+        self.place, self.copying = 0, True            # in the stream of rows; is only copying practised yet?
         self.probe, self.body = Probe(model.config.hidden_size), compiled_body(model) if compiled else None
         self.optimizers = muon_and_adamw(model, rate, self.probe)
         self.rank, self.world = 0, 1
