@@ -29,12 +29,14 @@ _EXAMPLE = 'example: python -m iepile_nb.cli.tiny --out outputs/tiny --minutes 1
 
 def _parser():
     "The arguments of the command."
-    p = argparse.ArgumentParser(prog='python -m iepile_nb.cli.tiny', description=main.__doc__, epilog=_EXAMPLE)
+    p = argparse.ArgumentParser(prog='python -m iepile_nb.cli.tiny', description=main.__doc__,
+                                epilog=_EXAMPLE)
     a = p.add_argument
     a('--out', required=True, help='folder for checkpoint (model/, state.pt) and log.jsonl')
     a('--minutes', type=float, default=120, help='time to train; the rate falls until then')
     a('--resume', action='store_true', help='go on from the checkpoint in --out')
-    a('--start', help='folder of a model to go on from, with a new optimizer and new data (give another --seed)')
+    a('--start', help='folder of a model to go on from, with a new optimizer and new data '
+                      '(give another --seed)')
     a('--layers', type=int, default=6, help='of the model; one to go on from grows to them (%(default)s)')
     a('--seed', type=int, default=42)
     a('--compile', action='store_true', help='a third faster; needs a C++ compiler')
