@@ -15,6 +15,7 @@ from typing import Callable, Iterable
 from ..questions import Task, unique
 from ..tasks import get_task
 from .spans import highlight, item_spans
+from .tables import render_table
 from ..scoring import Result
 
 # %% ../../nbs/lib/page.ipynb #bb3f33fc
@@ -110,9 +111,7 @@ def html_table(
 ) -> str:
     "An HTML table; what is wider than the window scrolls in itself."
     kind = lambda i: '' if i < words else ' class="n"'
-    cells = lambda row, tag: ''.join(f'<{tag}{kind(i)}>{escape(x)}</{tag}>' for i, x in enumerate(row))
-    body = ''.join(f'<tr>{cells(row, "td")}</tr>' for row in rows)
-    return f'<div class="wide"><table><tr>{cells(head, "th")}</tr>{body}</table></div>'
+    return f'<div class="wide">{render_table(head, rows, "html", attributes=kind)}</div>'
 
 # %% ../../nbs/lib/page.ipynb #4988332d
 def asset(name: str) -> str:
