@@ -69,7 +69,7 @@ def main(argv):
     job = Conversion(o)
     if o.pure_negative_ratio is not None: written = write_jsonl(o.tgt_path, job.lines(o.tgt_path))
     else:
-        with atomic_write(o.tgt_path) as f: written = job.write(f)
+        with atomic_write(o.tgt_path) as f: written = job.write(f, o.tgt_path)
     job.warn()
     print(f'{o.tgt_path}: {written} rows from {job.n} records of {job.source} ({job.task}, {o.split})')
 

@@ -5,22 +5,25 @@
 # %% auto #0
 __all__ = ['KIND_NAMES', 'READERS', 'ENDED', 'InputOptions', 'ConvertOptions', 'whole_number', 'truth', 'source_of',
            'TypedRelations', 'load_schema', 'load_negatives', 'Block', 'read_blocks', 'block_records', 'Part', 'Piece',
-           'BlockConverter', 'start_worker', 'end_with_parent', 'convert_block', 'convert_in_pool', 'Conversion']
+           'BlockConverter', 'start_worker', 'end_with_parent', 'convert_block', 'finished', 'worker_pool',
+           'convert_in_pool', 'Conversion']
 
 # %% ../../nbs/lib/parallel.ipynb #b0c3e7bd
 import math, os, re, signal
 from collections import Counter, deque
+from contextlib import ExitStack
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from itertools import islice
 from operator import attrgetter
 from pathlib import Path
 from threading import Thread
-from typing import Callable, Iterable, Iterator, NamedTuple, get_args
+from typing import BinaryIO, Callable, Iterable, Iterator, NamedTuple, get_args
 
 import orjson
 from fastcore.basics import patch
 
+# %% ../../nbs/lib/parallel.ipynb #8a573cb6
 from ..questions import NAN, Schema, Task
 from .io import (UserError, input_error, is_array, line_blocks, log, part_file, parse_lines,
                               progress, record_rng, text_id)
@@ -31,7 +34,7 @@ from ..negatives import HardNegatives, names, read_negatives
 from ..convert import RowOptions, thinned
 from .fast_rows import FastRows
 
-# %% ../../nbs/lib/parallel.ipynb #6752793f
+# %% ../../nbs/lib/parallel.ipynb #7c9e6396
 @dataclass
 class InputOptions:
     "What a conversion reads."
@@ -49,7 +52,7 @@ class InputOptions:
         "All that is read."
         return [p for p in (self.src_path, self.schema_path, self.hard_negative_path) if p]
 
-# %% ../../nbs/lib/parallel.ipynb #02b89632
+# %% ../../nbs/lib/parallel.ipynb #218a7ebf
 @dataclass
 class ConvertOptions(InputOptions):
     "What a conversion reads, and what its rows ask. Raises `UserError` for a value of the wrong kind."
@@ -71,7 +74,7 @@ class ConvertOptions(InputOptions):
         return RowOptions(schema, self.task, self.language, self.split, self.split_num, self.neg_schema,
                           negatives, self.random_sort, self.source or '', self.eea_triggers, self.seed)
 
-# %% ../../nbs/lib/parallel.ipynb #f96a46f3
+# %% ../../nbs/lib/parallel.ipynb #126621af
 def whole_number(value) -> int:
     "A number without a fraction. Raises `ValueError` for anything else."
     if not re.fullmatch(r'[+-]?[0-9]+', str(value)): raise ValueError
@@ -85,7 +88,7 @@ def truth(value) -> bool:
 KIND_NAMES = {str: 'string', int: 'whole number', float: 'number', bool: 'truth value'}
 READERS = {str: str, int: whole_number, float: float, bool: truth}
 
-# %% ../../nbs/lib/parallel.ipynb #f6c7bb89
+# %% ../../nbs/lib/parallel.ipynb #cf6a9d9e
 @patch
 def check(self: ConvertOptions):
     "Bring values to the kinds of their fields; what is None has its default. Raises `UserError`."
@@ -139,7 +142,7 @@ def load_negatives(o: ConvertOptions, task: Task, schema: Schema, source: str) -
                     'iepile_negatives makes a dictionary for them', o.hard_negative_path)
     return found
 
-# %% ../../nbs/lib/parallel.ipynb #99bc1a5c
+# %% ../../nbs/lib/parallel.ipynb #88e1cce3
 @patch
 def ambiguities(self: Task, records: list[dict], schema: Schema) -> Iterator[str]:
     "What had to be decided about records without being told, one sentence each time."
@@ -176,7 +179,7 @@ def read_blocks(o: ConvertOptions, task: Task, size: int = 1 << 15) -> Iterator[
     records = (r for _, part in blocks for _, r in part)
     while some := list(islice(records, 256)): yield Block(records=some)
 
-# %% ../../nbs/lib/parallel.ipynb #de4cf7b8
+# %% ../../nbs/lib/parallel.ipynb #d665a296
 def block_records(block: Block, o: ConvertOptions, task: Task) -> list[dict]:
     "The checked records of a block. Raises `UserError` with the line of the first one that is wrong."
     if block.records is not None: return block.records
@@ -210,7 +213,7 @@ class Piece(NamedTuple):
     ambiguities: Counter    # see `Task.ambiguities`
     strange: Counter        # see `RowOptions`
 
-# %% ../../nbs/lib/parallel.ipynb #59fdd5c1
+# %% ../../nbs/lib/parallel.ipynb #48770681
 class BlockConverter:
     "Makes the rows of blocks. Raises what `RowOptions` raises."
     def __init__(self, o: ConvertOptions, schema: Schema, negatives: dict | None, part: Part | None = None):
@@ -245,28 +248,50 @@ def end_with_parent():
     parent_process().join()
     os._exit(1)
 
-def convert_block(block: Block) -> Piece:
-    "Convert a block in a process of the pool."
-    return _Worker.converter.convert(block)
+# %% ../../nbs/lib/parallel.ipynb #fb73359d
+def convert_block(block: Block, scratch: str) -> tuple[Piece, int]:
+    "Convert a block in a process of the pool: the piece without its lines, which go to a file, and their bytes."
+    piece = _Worker.converter.convert(block)
+    with open(scratch, 'r+b') as f: f.write(piece.lines)
+    return piece._replace(lines=b''), len(piece.lines)
+
+def finished(result: 'Future', scratch: BinaryIO) -> Piece:
+    "The piece of a block, as soon as it is there. Raises what was raised in the other process."
+    piece, size = result.result()
+    scratch.seek(0)
+    return piece._replace(lines=scratch.read(size))
 
 # %% ../../nbs/lib/parallel.ipynb #f4c81b5e
 ENDED = 'a process of the conversion ended before its time; is there enough memory, and room on the disk?'
 
-def convert_in_pool(blocks: Iterable[Block], workers: int, *settings) -> Iterator[Piece]:
-    "Convert blocks in several processes; the pieces come in order. The settings are those of `BlockConverter`."
-    from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor
+def worker_pool(workers: int, *settings):
+    "A pool of processes that are ready to convert; the settings are those of `BlockConverter`."
+    from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
+    return ProcessPoolExecutor(workers, get_context('spawn'), start_worker, settings)
+
+# %% ../../nbs/lib/parallel.ipynb #dafc7e61
+def convert_in_pool(
+    blocks: Iterable[Block],
+    workers: int,            # processes
+    beside: str | Path,      # scratch files are made beside this one
+    *settings,               # those of `BlockConverter`
+) -> Iterator[Piece]:
+    "Convert blocks in several processes; the pieces come in order. Raises `UserError` if a process is killed."
+    from concurrent.futures.process import BrokenProcessPool
     under_way = deque()
-    with ProcessPoolExecutor(workers, get_context('spawn'), start_worker, settings) as pool:
+    with worker_pool(workers, *settings) as pool, ExitStack() as files:
+        scratch = deque(files.enter_context(part_file(beside)) for _ in range(2 * workers))
         try:
             for block in blocks:
-                under_way.append(pool.submit(convert_block, block))
-                if len(under_way) > 2 * workers: yield under_way.popleft().result()
-            while under_way: yield under_way.popleft().result()
+                if len(under_way) == len(scratch): yield finished(*under_way.popleft())
+                under_way.append((pool.submit(convert_block, block, scratch[0].name), scratch[0]))
+                scratch.rotate(-1)
+            while under_way: yield finished(*under_way.popleft())
         except BrokenProcessPool: raise UserError(ENDED) from None
         finally: pool.shutdown(cancel_futures=True)
 
-# %% ../../nbs/lib/parallel.ipynb #72412227
+# %% ../../nbs/lib/parallel.ipynb #245b9b77
 class Conversion:
     "One conversion, as the options describe it. Raises `UserError` for what is wrong with them or the files."
     def __init__(self, o: ConvertOptions):
@@ -282,13 +307,13 @@ class Conversion:
         o = self.o
         return read_records(o.src_path, self.task, o.split == 'train', o.limit, o.form, o.theme)
 
-# %% ../../nbs/lib/parallel.ipynb #fdb9e66a
+# %% ../../nbs/lib/parallel.ipynb #bf78a5da
 @patch
-def pieces(self: Conversion, part: Part | None = None) -> Iterator[Piece]:
-    "Convert the file, or the texts of a part, piece by piece."
+def pieces(self: Conversion, beside: str | Path, part: Part | None = None) -> Iterator[Piece]:
+    "Convert the file, or the texts of a part, piece by piece; see `write`."
     settings, left = (self.o, self.schema, self.negatives, part), self.o.limit
     if self.o.workers > 1 and not left:
-        yield from convert_in_pool(read_blocks(self.o, self.task, 1 << 18), self.o.workers, *settings)
+        yield from convert_in_pool(read_blocks(self.o, self.task, 1 << 17), self.o.workers, beside, *settings)
         return
     converter = BlockConverter(*settings)
     for block in read_blocks(self.o, self.task):
@@ -296,12 +321,17 @@ def pieces(self: Conversion, part: Part | None = None) -> Iterator[Piece]:
         if left is not None: left -= piece.records
         if left == 0: return
 
-# %% ../../nbs/lib/parallel.ipynb #98487b7c
+# %% ../../nbs/lib/parallel.ipynb #ef7040b9
 @patch
-def write(self: Conversion, f, part: Part | None = None) -> int:
-    "Write all rows to a new file; gives their number. What is counted on the way is kept."
+def write(
+    self: Conversion,
+    f: BinaryIO,              # rows go here
+    beside: str | Path,       # what several processes need for a while lies beside this path
+    part: Part | None = None, # of the texts
+) -> int:                     # number of rows
+    "Write all rows; what is counted on the way is kept. Raises `UserError` for bad records, or if there are none."
     o, n, annotated, self.n = self.o, 0, False, 0
-    for piece in progress(self.pieces(part), 'records', size=attrgetter('records')):
+    for piece in progress(self.pieces(beside, part), 'records', size=attrgetter('records')):
         f.write(piece.lines)
         n, self.n, annotated = n + piece.rows, self.n + piece.records, annotated or piece.annotated
         self.ambiguities.update(piece.ambiguities)
@@ -310,13 +340,13 @@ def write(self: Conversion, f, part: Part | None = None) -> int:
     check_any(o.src_path, self.task, o.split == 'train', self.n, annotated, o.form, o.theme)
     return n
 
-# %% ../../nbs/lib/parallel.ipynb #400aaab9
+# %% ../../nbs/lib/parallel.ipynb #47df6a81
 @patch
 def lines(self: Conversion, beside: str | Path, part: Part | None = None) -> Iterator[bytes]:
     "The rows, not too many of them pure negatives; they are written to a file beside another one first."
     ratio = self.o.pure_negative_ratio if self.o.split == 'train' else None
     with part_file(beside) as f:
-        self.write(f, part)
+        self.write(f, beside, part)
         def written():
             f.seek(0)
             for line in f: yield line.rstrip()
