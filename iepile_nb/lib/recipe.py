@@ -167,4 +167,4 @@ def write_manifest(path: Path, recipe: dict, found: list[Ingredient]):
     hashes = {p: h for p in sorted({p for x in found for p in x.job.o.paths()}) if (h := _sha256(p))}
     counts = [x.counts() for x in found]
     manifest = {'recipe': recipe, 'sha256': hashes, 'counts': counts, 'versions': environment()}
-    with atomic_write(path) as f: f.write(orjson.dumps(manifest, option=orjson.OPT_INDENT_2))
+    with atomic_write(path) as f: f.write(orjson.dumps(manifest, default=str, option=orjson.OPT_INDENT_2))

@@ -1,5 +1,5 @@
-"""Order-insensitive facts about converted rows, in the form of `golden/*.json`: what a compatible converter must
-reproduce whatever its order. They can be computed from this package's rows and from the original's files alike."""
+"""Order-insensitive facts about converted rows, in the form of `parity/golden/*.json`: what a compatible
+converter reproduces. They can be computed from this package's rows and the original's files alike."""
 import json
 
 
