@@ -3,20 +3,21 @@
     python benchmarks/claims.py           # about an hour and a half on 2 cores
     python benchmarks/claims.py --quick
 
-(a) Hard negatives reach the same F1 with fewer rows. An adapter is trained on N rows, drawn from those that ask
-all negatives, the positives and hard negatives built by this package, or the positives and as many random ones.
-`a.KIND.N` is its F1 when every label is asked, four at a time.
+(a) Hard negatives reach the same F1 with fewer rows. An adapter is trained on N rows, drawn from those
+that ask all negatives, the positives and hard negatives built by this package, or the positives and as
+many random ones. `a.KIND.N` is its F1 when every label is asked, four at a time.
 
-(b) A model that was trained with about twenty labels in every query does worse when ten or thirty are asked;
-asking in batches, in training and test alike, avoids that. `b.query20.testK` was trained twenty labels at a time
-and is asked K at a time, of 60; `b.batch4.test4` was trained and is asked four at a time, on as many rows. Six
-domains that the model knows are added to the two it never saw, for two have too few relations.
+(b) A model that was trained with about twenty labels in every query does worse when ten or thirty are
+asked; asking in batches, in training and test alike, avoids that. `b.query20.testK` was trained twenty
+labels at a time and is asked K at a time, of 60; `b.batch4.test4` was trained and is asked four at a
+time, on as many rows. Six domains that the model knows are added to the two it never saw, for two have
+too few relations.
 
-Every value is the mean over seeds, which draw other training texts and rows; the test texts stay the same. `low`
-and `high` are the ends of the 95% interval of that mean (Student's t). Seeds differ more than kinds do, so the
-claims are judged by differences within a seed: `a.gain_over_all.N` and `a.gain_over_random.N`, what hard negatives
-add at N rows; `b.dropK`, what is lost by asking K instead of twenty; `b.gain_overK`, what batches of four add to
-asking K.
+Every value is the mean over seeds, which draw other training texts and rows; the test texts stay the
+same. `low` and `high` are the ends of the 95% interval of that mean (Student's t). Seeds differ more than
+kinds do, so the claims are judged by differences within a seed: `a.gain_over_all.N` and
+`a.gain_over_random.N`, what hard negatives add at N rows; `b.dropK`, what is lost by asking K instead of
+twenty; `b.gain_overK`, what batches of four add to asking K.
 """
 import random
 import statistics

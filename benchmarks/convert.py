@@ -1,9 +1,9 @@
 """Conversion beside the original's: rows/s of one process in user-CPU seconds, train split, shuffled labels.
 
-Both sides start from compiled bytecode, as an installed package does. `TASK_ratio` is for 20,000 records, start-up
-included; `TASK_ratio_100k` for five times as many. `workers2_ratio` is the time on the clock of one process over that
-of two, for EE. `slope` is fitted to the logarithms of records and seconds; `slope_net` to the same, less the seconds
-that a single record takes.
+Both sides start from compiled bytecode, as an installed package does. `TASK_ratio` is for 20,000 records,
+start-up included; `TASK_ratio_100k` for five times as many. `workers2_ratio` is the time on the clock of
+one process over that of two, for EE. `slope` is fitted to the logarithms of records and seconds;
+`slope_net` to the same, less the seconds that a single record takes.
 
     python benchmarks/convert.py --original path/to/IEPile
 """
@@ -24,14 +24,16 @@ SPLIT_NUM = dict(NER=6, RE=4, EE=4)
 
 def added(task, person, city, firm):
     "The annotations of the added sentence."
-    if task == 'NER': return [dict(entity=e, entity_type=t) for e, t in ((person, '人物'), (city, '地理位置'), (firm, '组织机构'))]
+    if task == 'NER':
+        typed = (person, '人物'), (city, '地理位置'), (firm, '组织机构')
+        return [dict(entity=e, entity_type=t) for e, t in typed]
     if task == 'RE': return [dict(head=firm, relation='所在城市', tail=city)]
     joined = [dict(argument=person, role='加盟者'), dict(argument=firm, role='所加盟组织')]
     return [dict(event_type='组织关系-加盟', event_trigger='抵达', arguments=joined)]
 
 
 def records(sample, task, n):
-    "The sample's records over and over, each with a sentence of its own with a person, a city and a firm, annotated."
+    "The sample's records over and over, each with one more sentence: a person, a city and a firm, annotated."
     base = [json.loads(l) for l in open(sample, encoding='utf-8')]
     key, rng = dict(NER='entity', RE='relation', EE='event')[task], random.Random(7)
     def name(k): return ''.join(rng.choices('林海青云石川东明远宁安江白松柏秋月星河岚', k=k))
@@ -53,8 +55,9 @@ def make(folder, data, task, n):
 
 
 def command(program, src, out, data, task):
-    return [*program, '--src_path', src, '--tgt_path', out, '--schema_path', data/task/'schema.json', '--language', 'zh',
-            '--task', task, '--split_num', SPLIT_NUM[task], '--random_sort', '--split', 'train']
+    return [*program, '--src_path', src, '--tgt_path', out, '--schema_path', data/task/'schema.json',
+            '--language', 'zh', '--task', task, '--split_num', SPLIT_NUM[task], '--random_sort',
+            '--split', 'train']
 
 
 OURS = sys.executable, '-m', 'iepile_nb.cli.convert'
@@ -94,7 +97,7 @@ def growth(tmp, data, sizes):
     used = {s: run(s) for s in sizes}
     yield 'peak_mb', max(mb for _, mb in used.values()), 'MB'
     for name, less in (('slope', 0), ('slope_net', start)):
-        records, seconds = list(map(math.log, used)), [math.log(t - less) for t, _ in used.values()]
+        records, seconds = list(map(math.log, used)), [math.log(max(.001, t - less)) for t, _ in used.values()]
         yield name, statistics.linear_regression(records, seconds).slope, 'log-log'
 
 

@@ -73,7 +73,8 @@ def test_the_way_for_a_single_line():
 def test_options_are_refused_alike():
     "Both ways check their options before the first record."
     schema = TASKS['NER'].schema(['a'], [], {})
-    for wrong in ({'split_num': 0}, {'split_num': -2}, {'neg_schema': 2}, {'language': 'fr'}, {'split': 'dev'}):
+    wrong_ones = {'split_num': 0}, {'split_num': -2}, {'neg_schema': 2}, {'language': 'fr'}, {'split': 'dev'}
+    for wrong in wrong_ones:
         problems = []
         for make in (RowOptions, row_maker, line_maker):
             try: make(schema, **wrong)
