@@ -13,7 +13,8 @@ os.chdir(repo_root())'''
 INSTALL = '''#| hide
 import os, sys
 if 'google.colab' in sys.modules and not os.path.exists('settings.ini'):
-    if not os.path.exists('{name}'): !git clone -q --depth 1 https://github.com/{repo}
+    if not os.path.exists('{name}'):
+        !git clone -q --depth 1 https://github.com/{repo}
     %cd -q {name}
     %pip install -q .
 from iepile_nb.lib.io import repo_root
@@ -40,7 +41,7 @@ def dress(nb, path):
     own = hashlib.sha256(path.name.encode()).hexdigest()[:8]
     cells = [c for c in nb['cells'] if c.get('id') != own]
     start = INSTALL.format(repo=repo(), name=repo().partition('/')[2]) if is_lesson(path) else START
-    at = 1 if path.name == 'index.ipynb' else 2
+    at = 1 + any('#| default_exp' in ''.join(c['source']) for c in cells[:2]) # after the title, and the name of the module
     cells.insert(at, {'cell_type': 'code', 'execution_count': None, 'id': own, 'metadata': {}, 'outputs': [],
                       'source': start.splitlines(keepends=True)})
     if is_lesson(path):

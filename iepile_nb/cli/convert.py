@@ -12,7 +12,7 @@ from dataclasses import fields
 from ..questions import LANGUAGES
 from ..lib.io import atomic_write, check_apart, in_notebook, write_jsonl
 from ..tasks import TASKS
-from ..records import IMPORTERS
+from ..lib.formats import IMPORTERS
 from ..convert import SPLITS
 from ..lib.parallel import Conversion, ConvertOptions
 from .common import at_least, command
