@@ -119,7 +119,7 @@ class EncodedSchema:
 
     def holds(self, gold: dict) -> bool:
         "Does it ask for everything that is there?"
-        if not self.orders: return gold.keys() <= self.place.keys()
+        if not self.task.parts: return gold.keys() <= self.place.keys()
         return covers(self.task, self.questions, gold)
 
     def draw(self, draw: Sampler) -> tuple[list[EncodedQuestion], list[bytes]]:
@@ -208,9 +208,9 @@ def answers(self: EET, record): return Task.answers(self, record)
 # %% ../../nbs/lib/fast_rows.ipynb #c4e10003
 @patch
 def empty_answers(self: FastRows) -> dict[str, str] | None:
-    "The answer \"nothing\" by label, as JSON, where all labels fit into one line and have no parts; else None."
+    "The answer \"nothing\" by label, as JSON, where all labels fit into one line and the task has no parts; else None."
     deck = self.deck
-    if not deck or deck.orders or len(split(deck.codes, self.k)) > 1: return None
+    if not deck or self.task.parts or len(split(deck.codes, self.k)) > 1: return None
     return {c.question.label: encode(self.task.value(c.question, [], '')) for c in deck.codes}
 
 @patch

@@ -5,13 +5,13 @@
 # %% auto #0
 __all__ = ['KIND_NAMES', 'READERS', 'ENDED', 'InputOptions', 'ConvertOptions', 'whole_number', 'truth', 'source_of',
            'TypedRelations', 'load_schema', 'load_negatives', 'Block', 'read_blocks', 'block_records', 'Part', 'Piece',
-           'BlockConverter', 'start_worker', 'end_with_parent', 'convert_block', 'finished', 'worker_pool',
-           'convert_in_pool', 'Conversion']
+           'BlockConverter', 'start_worker', 'end_with_parent', 'interrupts_held_back', 'convert_block', 'finished',
+           'worker_pool', 'convert_in_pool', 'Conversion']
 
 # %% ../../nbs/lib/parallel.ipynb #b0c3e7bd
 import math, os, re, signal
 from collections import Counter, deque
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from itertools import islice
@@ -248,7 +248,18 @@ def end_with_parent():
     parent_process().join()
     os._exit(1)
 
-# %% ../../nbs/lib/parallel.ipynb #fb73359d
+# %% ../../nbs/lib/parallel.ipynb #379d43ad
+@contextmanager
+def interrupts_held_back() -> Iterator[None]:
+    "Processes that are started meanwhile never see Ctrl-C; this one sees it afterwards."
+    if not hasattr(signal, 'pthread_sigmask'): # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try: yield
+    finally: signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+# %% ../../nbs/lib/parallel.ipynb #4042680a
 def convert_block(block: Block, scratch: str) -> tuple[Piece, int]:
     "Convert a block in a process of the pool: the piece without its lines, which go to a file, and their bytes."
     piece = _Worker.converter.convert(block)
@@ -270,7 +281,7 @@ def worker_pool(workers: int, *settings):
     from multiprocessing import get_context
     return ProcessPoolExecutor(workers, get_context('spawn'), start_worker, settings)
 
-# %% ../../nbs/lib/parallel.ipynb #dafc7e61
+# %% ../../nbs/lib/parallel.ipynb #ce8b9819
 def convert_in_pool(
     blocks: Iterable[Block],
     workers: int,            # processes
@@ -285,13 +296,14 @@ def convert_in_pool(
         try:
             for block in blocks:
                 if len(under_way) == len(scratch): yield finished(*under_way.popleft())
-                under_way.append((pool.submit(convert_block, block, scratch[0].name), scratch[0]))
+                with interrupts_held_back(): result = pool.submit(convert_block, block, scratch[0].name)
+                under_way.append((result, scratch[0]))
                 scratch.rotate(-1)
             while under_way: yield finished(*under_way.popleft())
         except BrokenProcessPool: raise UserError(ENDED) from None
         finally: pool.shutdown(cancel_futures=True)
 
-# %% ../../nbs/lib/parallel.ipynb #245b9b77
+# %% ../../nbs/lib/parallel.ipynb #5161a5cf
 class Conversion:
     "One conversion, as the options describe it. Raises `UserError` for what is wrong with them or the files."
     def __init__(self, o: ConvertOptions):
@@ -307,7 +319,7 @@ class Conversion:
         o = self.o
         return read_records(o.src_path, self.task, o.split == 'train', o.limit, o.form, o.theme)
 
-# %% ../../nbs/lib/parallel.ipynb #bf78a5da
+# %% ../../nbs/lib/parallel.ipynb #a740dc06
 @patch
 def pieces(self: Conversion, beside: str | Path, part: Part | None = None) -> Iterator[Piece]:
     "Convert the file, or the texts of a part, piece by piece; see `write`."
@@ -321,7 +333,7 @@ def pieces(self: Conversion, beside: str | Path, part: Part | None = None) -> It
         if left is not None: left -= piece.records
         if left == 0: return
 
-# %% ../../nbs/lib/parallel.ipynb #ef7040b9
+# %% ../../nbs/lib/parallel.ipynb #19ab8580
 @patch
 def write(
     self: Conversion,
@@ -340,7 +352,7 @@ def write(
     check_any(o.src_path, self.task, o.split == 'train', self.n, annotated, o.form, o.theme)
     return n
 
-# %% ../../nbs/lib/parallel.ipynb #47df6a81
+# %% ../../nbs/lib/parallel.ipynb #a25f30cc
 @patch
 def lines(self: Conversion, beside: str | Path, part: Part | None = None) -> Iterator[bytes]:
     "The rows, not too many of them pure negatives; they are written to a file beside another one first."

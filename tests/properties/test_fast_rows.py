@@ -7,6 +7,7 @@ from hypothesis import given, settings, strategies as st
 from iepile_nb.convert import RowOptions, convert, row_maker
 from iepile_nb.lib.fast_rows import convert_lines, line_maker
 from iepile_nb.negatives import HardNegatives, names
+from iepile_nb.questions import Schema
 from iepile_nb.tasks import TASKS
 
 
@@ -68,6 +69,12 @@ def test_the_way_for_a_single_line():
             rows = same(records, schema, task, split_num=-1, random_sort=shuffled)
             assert len(rows) == len({r['output'] for r in rows}) == 4
         assert line_maker(schema, task, split_num=-1).__name__ == 'in_one_line'
+
+
+def test_roles_of_a_record_are_asked_though_the_schema_has_none():
+    sale = {'event_type': 'sale', 'event_trigger': 'x', 'arguments': [{'role': 'buyer', 'argument': 'x'}]}
+    row, = same([{'text': 'x', 'event': [sale]}], Schema(['sale'], {'sale': []}), 'EE')
+    assert 'buyer' in row['output']
 
 
 def test_options_are_refused_alike():
