@@ -3,19 +3,21 @@
     python benchmarks/claims.py           # about an hour and a half on 2 cores
     python benchmarks/claims.py --quick
 
-(a) Hard negatives reach the same F1 with fewer rows. An adapter is trained on N rows, drawn from those that ask all
-negatives, the positives and hard negatives built by this package, or the positives and as many random ones.
-`a.KIND.N` is its F1 when every label is asked, four at a time.
+(a) Hard negatives reach the same F1 with fewer rows. An adapter is trained on N rows, drawn from those
+that ask all negatives, the positives and hard negatives built by this package, or the positives and as
+many random ones. `a.KIND.N` is its F1 when every label is asked, four at a time.
 
-(b) A model that was trained with about twenty labels in every query does worse when ten or thirty are asked; asking in
-batches, in training and test alike, avoids that. `b.query20.testK` was trained twenty labels at a time and is asked K
-at a time, of 60; `b.batch4.test4` was trained and is asked four at a time, on as many rows. Six domains that the model
-knows are added to the two it never saw, for two have too few relations.
+(b) A model that was trained with about twenty labels in every query does worse when ten or thirty are
+asked; asking in batches, in training and test alike, avoids that. `b.query20.testK` was trained twenty
+labels at a time and is asked K at a time, of 60; `b.batch4.test4` was trained and is asked four at a
+time, on as many rows. Six domains that the model knows are added to the two it never saw, for two have
+too few relations.
 
-Every value is the mean over seeds, which draw other training texts and rows; the test texts stay the same. `low` and
-`high` are the ends of the 95% interval of that mean (Student's t). Seeds differ more than kinds do, so the claims are
-judged by differences within a seed: `a.gain_over_all.N` and `a.gain_over_random.N`, what hard negatives add at N rows;
-`b.dropK`, what is lost by asking K instead of twenty; `b.gain_overK`, what batches of four add to asking K.
+Every value is the mean over seeds, which draw other training texts and rows; the test texts stay the
+same. `low` and `high` are the ends of the 95% interval of that mean (Student's t). Seeds differ more than
+kinds do, so the claims are judged by differences within a seed: `a.gain_over_all.N` and
+`a.gain_over_random.N`, what hard negatives add at N rows; `b.dropK`, what is lost by asking K instead of
+twenty; `b.gain_overK`, what batches of four add to asking K.
 """
 import random
 import statistics
@@ -36,8 +38,10 @@ from iepile_nb.questions import Schema
 from iepile_nb.train import train
 
 TASK, LANGUAGE = 'RE', 'en'
-MORE = 'law', 'sport', 'culture', 'medicine', 'science', 'technology' # domains for (b), besides the two unseen ones
-T95 = 12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262 # Student's t for 1 to 9 degrees of freedom
+# domains for (b), besides the two unseen ones
+MORE = 'law', 'sport', 'culture', 'medicine', 'science', 'technology'
+# Student's t for 1 to 9 degrees of freedom
+T95 = 12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262
 
 
 def interval(values):
@@ -55,7 +59,8 @@ def texts(domains, n, seed, split): return dataset(LANGUAGE, domains, TASK, n, s
 def at_random(negatives, labels, seed):
     "As many random labels for each label as another dictionary has hard ones."
     rng = random.Random(seed)
-    return HardNegatives({l: rng.sample([x for x in labels if x != l], len(near)) for l, near in negatives.items()})
+    def others(label): return [x for x in labels if x != label]
+    return HardNegatives({l: rng.sample(others(l), len(near)) for l, near in negatives.items()})
 
 
 def rows_of(records, schema, n, seed, **kw):
@@ -70,7 +75,8 @@ def adapted(rows, folder, seed):
     "The model with an adapter trained on some rows."
     folder.mkdir()
     write_jsonl(folder/'train.json', rows)
-    train(model_name_or_path='tiny', train_file=folder/'train.json', output_dir=folder/'lora', **{**DEMO_TRAINING, 'seed': seed})
+    options = {**DEMO_TRAINING, 'seed': seed}
+    train(model_name_or_path='tiny', train_file=folder/'train.json', output_dir=folder/'lora', **options)
     return load_model('tiny', str(folder/'lora'))
 
 
@@ -87,20 +93,23 @@ def claim_a(tmp, seed, sizes, n_test):
     records, test = texts(domains, 4 * max(sizes), seed, 'train'), texts(domains, n_test, 0, 'test')
     for kind, negatives in dict(all=None, random=at_random(hard, schema.labels, seed), hard=hard).items():
         rows = rows_of(records, schema, max(sizes), seed, split_num=4, negatives=negatives)
-        for n in sizes: found[f'a.{kind}.{n}'] = f1(adapted(rows[:n], tmp/f'{kind}{n}', seed), test, schema, 4)
-    return found | {f'a.gain_over_{k}.{n}': found[f'a.hard.{n}'] - found[f'a.{k}.{n}'] for k in ('all', 'random') for n in sizes}
+        for n in sizes:
+            found[f'a.{kind}.{n}'] = f1(adapted(rows[:n], tmp/f'{kind}{n}', seed), test, schema, 4)
+    return found | {f'a.gain_over_{k}.{n}': found[f'a.hard.{n}'] - found[f'a.{k}.{n}']
+                    for k in ('all', 'random') for n in sizes}
 
 
 def claim_b(tmp, seed, n_rows, n_test):
     "{b.NAME: F1, or F1 lost} of a seed."
     domains, found = (*domain_names(LANGUAGE, heldout=True), *MORE), {}
-    schema = Schema(domain_schema(LANGUAGE, domains, TASK).labels[:60]) # 60 labels are 10, 20 and 30 at a time without a rest
+    schema = Schema(domain_schema(LANGUAGE, domains, TASK).labels[:60]) # 10, 20 and 30 divide 60
     records, test = texts(domains, 2 * n_rows, seed, 'train'), texts(domains, n_test, 0, 'test')
     for name, k, asked in (('query20', 20, (10, 20, 30)), ('batch4', 4, (4,))):
         model = adapted(rows_of(records, schema, n_rows, seed, split_num=k), tmp/name, seed)
         for t in asked: found[f'b.{name}.test{t}'] = f1(model, test, schema, t)
     at = {t: found[f'b.query20.test{t}'] for t in (10, 20, 30)}
-    return found | {f'b.drop{t}': at[20] - at[t] for t in (10, 30)} | {f'b.gain_over{t}': found['b.batch4.test4'] - at[t] for t in at}
+    gains = {f'b.gain_over{t}': found['b.batch4.test4'] - at[t] for t in at}
+    return found | {f'b.drop{t}': at[20] - at[t] for t in (10, 30)} | gains
 
 
 def both(seed, sizes, n_test):
@@ -114,12 +123,15 @@ def both(seed, sizes, n_test):
 def main():
     p = arguments(__doc__)
     p.add_argument('--seeds', type=int, help='how many (5; with --quick 3)')
-    p.add_argument('--rows', type=int, nargs='+', help='training rows to try for (a); the most are used for (b)')
+    p.add_argument('--rows', type=int, nargs='+',
+                   help='training rows to try for (a); the most are used for (b)')
     p.add_argument('--texts', type=int, help='test texts of a seed (150; with --quick 60)')
     o = p.parse_args()
-    sizes, n_test = o.rows or ((60, 150) if o.quick else (100, 200, 400, 800)), o.texts or (60 if o.quick else 150)
-    by_seed = side_by_side(partial(both, sizes=sizes, n_test=n_test), range(1, 1 + (o.seeds or (3 if o.quick else 5))))
-    write('claims', [(k, mean, 'F1', low, high) for k in by_seed[0] for mean, low, high in [interval([s[k] for s in by_seed])]])
+    sizes = o.rows or ((60, 150) if o.quick else (100, 200, 400, 800))
+    n_test, seeds = o.texts or (60 if o.quick else 150), o.seeds or (3 if o.quick else 5)
+    by_seed = side_by_side(partial(both, sizes=sizes, n_test=n_test), range(1, 1 + seeds))
+    rows = {k: interval([s[k] for s in by_seed]) for k in by_seed[0]}
+    write('claims', [(k, mean, 'F1', low, high) for k, (mean, low, high) in rows.items()])
 
 
 if __name__ == '__main__': main()

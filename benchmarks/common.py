@@ -1,4 +1,4 @@
-"What all benchmarks share: ratios of user-CPU seconds from runs in turn, and results with the machine they ran on."
+"What all benchmarks share: ratios of user-CPU seconds from runs in turn, and results with their machine."
 import argparse
 import json
 import os
@@ -16,15 +16,18 @@ ROOT = Path(__file__).parent.parent
 
 def arguments(doc, **more):
     p = argparse.ArgumentParser(description=doc)
-    p.add_argument('--quick', action='store_true', help='the same rows from less work, within eight minutes on 2 cores')
-    p.add_argument('--original', type=Path, help='a checkout of zjunlp/IEPile to run beside ours; without it those rows are left out')
+    p.add_argument('--quick', action='store_true',
+                   help='the same rows from less work, within eight minutes on 2 cores')
+    p.add_argument('--original', type=Path,
+                   help='a checkout of zjunlp/IEPile to run beside ours; without it those rows are left out')
     return p
 
 
 def cpu_seconds(cmd, **env):
     "User-CPU seconds of a command (its children included), and the largest resident size in MB."
     before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
-    p = subprocess.Popen([*map(str, cmd)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env={**os.environ, **env})
+    env = {**os.environ, **env}
+    p = subprocess.Popen([*map(str, cmd)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=env)
     err = p.stderr.read()
     _, status, usage = os.wait4(p.pid, 0)
     p.returncode = os.waitstatus_to_exitcode(status)
@@ -33,9 +36,12 @@ def cpu_seconds(cmd, **env):
 
 
 def in_turn(ours, theirs, runs):
-    "(median ratio theirs/ours, median seconds of ours, of theirs) over runs in turn; both are functions that give seconds."
+    """(median ratio theirs/ours, median seconds of ours, of theirs) over runs in turn.
+
+    Both are functions that give seconds."""
     pairs = [(ours(), theirs()) for _ in range(runs)]
-    return statistics.median(t / o for o, t in pairs), statistics.median(o for o, _ in pairs), statistics.median(t for _, t in pairs)
+    return (statistics.median(t / o for o, t in pairs), statistics.median(o for o, _ in pairs),
+            statistics.median(t for _, t in pairs))
 
 
 def cpu_name():
@@ -44,11 +50,17 @@ def cpu_name():
 
 
 def write(name, rows):
-    "Print the rows (name, value, unit and, where there is one, both ends of an interval) as a table; write `results/NAME.json`."
+    """Print the rows as a table and write `results/NAME.json`.
+
+    A row is (name, value, unit) and, where there is one, both ends of an interval."""
     env = environment()
-    commit = subprocess.run(['git', 'rev-parse', '--short', 'HEAD'], cwd=ROOT, capture_output=True, text=True).stdout.strip()
-    res = {'hardware': f"{env.pop('cpus')} x {cpu_name()}, GPU {env.pop('gpu')}", 'versions': env, 'commit': commit,
+    head = subprocess.run(['git', 'rev-parse', '--short', 'HEAD'], cwd=ROOT, capture_output=True, text=True)
+    commit = head.stdout.strip()
+    hardware = f"{env.pop('cpus')} x {cpu_name()}, GPU {env.pop('gpu')}"
+    res = {'hardware': hardware, 'versions': env, 'commit': commit,
            'command': ' '.join(['python', *(a if not os.path.isabs(a) else Path(a).name for a in sys.argv)]),
            'rows': [dict(zip(('name', 'value', 'unit', 'low', 'high'), r)) for r in rows]}
-    with atomic_write(ROOT/f'benchmarks/results/{name}.json') as f: f.write((json.dumps(res, indent=1, ensure_ascii=False) + '\n').encode())
-    for n, v, u, *ends in rows: print(f'{n:40} {v:>12,.2f} {u}', '({:.2f} to {:.2f})'.format(*ends) if ends else '')
+    text = json.dumps(res, indent=1, ensure_ascii=False) + '\n'
+    with atomic_write(ROOT/f'benchmarks/results/{name}.json') as f: f.write(text.encode())
+    for n, v, u, *ends in rows:
+        print(f'{n:40} {v:>12,.2f} {u}', '({:.2f} to {:.2f})'.format(*ends) if ends else '')

@@ -21,7 +21,8 @@ from .lib.io import (atomic_write, environment, input_error, log, record_rng, st
 from .tasks import get_task
 from .records import read_records, read_schema, spo_triples
 from .negatives import HardNegatives, names
-from .convert import convert, convert_lines, thinned
+from .convert import convert, thinned
+from .lib.fast_rows import convert_lines
 from .lora import load_model
 from .train import train
 from .infer import predict

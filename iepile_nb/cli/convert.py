@@ -7,62 +7,69 @@ __all__ = ['main']
 
 # %% ../../nbs/cli/convert.ipynb #424c1ea0
 import argparse
+from dataclasses import fields
 
 from ..questions import LANGUAGES
 from ..lib.io import atomic_write, check_apart, in_notebook, write_jsonl
 from ..tasks import TASKS
-from ..records import IMPORTERS
+from ..lib.formats import IMPORTERS
 from ..convert import SPLITS
-from ..lib.parallel import Conversion, inputs
+from ..lib.parallel import Conversion, ConvertOptions
 from .common import at_least, command
 
 # %% ../../nbs/cli/convert.ipynb #e9dc5f0d
 def _parser():
-    "The arguments of `iepile_convert`."
-    p = argparse.ArgumentParser(prog='iepile_convert', description='Convert annotated records to training or test rows.',
+    "The arguments of `iepile_convert`; their defaults are those of `ConvertOptions`."
+    p = argparse.ArgumentParser(prog='iepile_convert',
+        description='Convert annotated records to training or test rows.',
         epilog='example: iepile_convert --src_path data/NER/sample.json --tgt_path outputs/NER/train.json '
                '--schema_path data/NER/schema.json --language zh --task NER --split_num 6 --random_sort --split train')
     _file_arguments(p.add_argument)
     _row_arguments(p.add_argument)
+    p.set_defaults(**{f.name: f.default for f in fields(ConvertOptions)})
     return p
 
+# %% ../../nbs/cli/convert.ipynb #bc4c2a06
 def _file_arguments(a):
     "What is read, and where the rows go."
-    a('--src_path', default='data/NER/sample.json', help='annotated records, one JSON object a line; or see --from (%(default)s)')
-    a('--tgt_path', default='data/NER/processed.json', help='where the rows go; folders are made (%(default)s)')
-    a('--schema_path', default='data/NER/schema.json', help='the labels: three JSON lines, a list, {label: description}; '
-                                                          'auto = what the records use (%(default)s)')
-    a('--from', dest='form', default='records', choices=list(IMPORTERS), help='format of --src_path (%(default)s)')
-    a('--theme', default='', help='InstructIE: the labels and records of this theme only')
+    a('--src_path', help='annotated records, one JSON object a line; or see --from (%(default)s)')
+    a('--tgt_path', help='where the rows go; folders are made (%(default)s)')
+    a('--schema_path', help='the labels: three JSON lines, a list, {label: description}; '
+                            'auto = what the records use (%(default)s)')
+    a('--from', dest='form', choices=list(IMPORTERS), help='format of --src_path (%(default)s)')
+    a('--theme', help='InstructIE: the labels and records of this theme only')
     a('--source', help='name of the dataset (default: the folder of --src_path)')
     a('--limit', type=at_least(1), help='convert only the first N records')
 
 # %% ../../nbs/cli/convert.ipynb #6b6dae2c
 def _row_arguments(a):
     "What the rows ask."
-    a('--task', default='NER', type=str.upper, choices=list(TASKS), help='default %(default)s')
-    a('--language', default='zh', choices=LANGUAGES, help='of the instruction sentence (%(default)s)')
-    a('--split', default='train', choices=SPLITS, help='rows with answers, or rows to predict (%(default)s)')
+    a('--task', type=str.upper, choices=list(TASKS), help='default %(default)s')
+    a('--language', choices=LANGUAGES, help='of the instruction sentence (%(default)s)')
+    a('--split', choices=SPLITS, help='rows with answers, or rows to predict (%(default)s)')
     a('--split_num', type=int, help='labels asked at a time; -1 = all at once (NER 6, KG 1, others 4)')
-    a('--neg_schema', type=float, default=1., help='share of absent labels asked in training; 0 = none, -1 = all (%(default)s)')
-    a('--cluster_mode', action='store_true', help='ask hard negatives instead of all absent labels (training)')
+    a('--neg_schema', type=float,
+      help='share of absent labels asked in training; 0 = none, -1 = all (%(default)s)')
+    a('--cluster_mode', action='store_true',
+      help='ask hard negatives instead of all absent labels (training)')
     a('--hard_negative_path', help='their dictionary; without it, one is built from the label names')
-    a('--pure_negative_ratio', type=float, help='at most so many rows without an answer for each with one (training)')
+    a('--pure_negative_ratio', type=float,
+      help='at most so many rows without an answer for each with one (training)')
     a('--random_sort', action='store_true', help='shuffle what is asked (training); else by code point')
     a('--eea_triggers', action='store_true', help='EEA test rows name the triggers, as training rows do')
-    a('--seed', type=int, default=42, help='default %(default)s')
-    a('--workers', type=int, default=1, help='processes that share the work; the rows are the same (%(default)s)')
+    a('--seed', type=int, help='default %(default)s')
+    a('--workers', type=int, help='processes that share the work; the rows are the same (%(default)s)')
 
 # %% ../../nbs/cli/convert.ipynb #651319eb
 @command
 def main(argv):
     "Convert a file of records."
-    o = _parser().parse_args(argv)
-    check_apart(o.tgt_path, *inputs(o))
+    o = ConvertOptions(**vars(_parser().parse_args(argv)))
+    check_apart(o.tgt_path, *o.paths())
     job = Conversion(o)
     if o.pure_negative_ratio is not None: written = write_jsonl(o.tgt_path, job.lines(o.tgt_path))
     else:
-        with atomic_write(o.tgt_path) as f: written = job.write(f)
+        with atomic_write(o.tgt_path) as f: written = job.write(f, o.tgt_path)
     job.warn()
     print(f'{o.tgt_path}: {written} rows from {job.n} records of {job.source} ({job.task}, {o.split})')
 

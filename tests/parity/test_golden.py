@@ -1,27 +1,34 @@
-"""Conversion gives what the original gives. The facts in `golden/` come from running zjunlp/IEPile (commit 933918d) once on
-the records in `data/`, so this test never skips; the larger set of facts lies in ../shared where that is there."""
+"""Conversion gives what the original gives. The facts in `golden/` come from running zjunlp/IEPile (commit
+933918d) once on the records in `data/`, so this test never skips; a larger set may lie in ../shared."""
 import json
 from pathlib import Path
 
+import orjson
 import pytest
-from facts import facts
+from helpers.facts import facts
 from iepile_nb.convert import convert
+from iepile_nb.lib.fast_rows import convert_lines
 from iepile_nb.records import read_records, read_schema
 
-HERE = Path(__file__).parent
-OWN = [p.stem for p in sorted((HERE/'golden').glob('*.json'))]
+GOLDEN = Path(__file__).parent/'golden'
+OWN = [p.stem for p in sorted(GOLDEN.glob('*.json'))]
 SPLIT_NUM = dict(NER=6, RE=4, SPO=4, EE=4, EET=4, EEA=4, KG=1)
-# Runs where the original shows a defect: it adds rows that ask nothing (C18: neg_schema 0 and nothing annotated; C17: KG, no split).
+# Runs where the original adds rows that ask nothing: nothing annotated and no negatives asked; KG not split.
 EMPTY_ROWS = 'EE.train.zh.neg0', 'KG.train.zh.neg0', 'KG.train.zh.nosplit'
 
 
 def rows_of(name, data):
-    "The rows of one run, by its name: TASK.split.language[.random][.neg*][.nosplit]"
+    "The rows of one run, by its name: TASK.split.language[.random][.neg*][.nosplit]; the fast writer's too."
     task, split, language, *flags = name.split('.', 3)
     flags = flags[0] if flags else ''
     neg = float(flags.removeprefix('neg')) if flags.startswith('neg') else 1
-    return list(convert(read_records(data/task/'sample.json', task), read_schema(data/task/'schema.json', task), task, language, split,
-                        -1 if 'nosplit' in flags else SPLIT_NUM[task], neg, random_sort='random' in flags, source=task))
+    records = list(read_records(data/task/'sample.json', task))
+    schema, k = read_schema(data/task/'schema.json', task), -1 if 'nosplit' in flags else SPLIT_NUM[task]
+    options = dict(task=task, language=language, split=split, split_num=k, neg_schema=neg,
+                   random_sort='random' in flags, source=task)
+    rows = list(convert(records, schema, **options))
+    assert list(convert_lines(records, schema, **options)) == [orjson.dumps(r) for r in rows]
+    return rows
 
 
 def without_empty_rows(want):
@@ -46,7 +53,8 @@ def check(name, want, data):
 
 
 @pytest.mark.parametrize('name', OWN)
-def test_own_samples(name, root): check(name, json.loads((HERE/'golden'/f'{name}.json').read_text(encoding='utf-8')), root/'data')
+def test_own_samples(name, root):
+    check(name, json.loads((GOLDEN/f'{name}.json').read_text(encoding='utf-8')), root/'data')
 
 
 def test_there_are_golden_files(): assert len(OWN) >= 60
