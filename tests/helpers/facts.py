@@ -1,12 +1,5 @@
-<<<<<<< HEAD
-"""Order-insensitive facts about converted rows, in the form of `golden/*.json`.
-
-A compatible converter must reproduce them whatever its order. They can be computed from this package's rows
-and from the original's files alike."""
-=======
 """Order-insensitive facts about converted rows, in the form of `parity/golden/*.json`: what a compatible
 converter reproduces. They can be computed from this package's rows and the original's files alike."""
->>>>>>> 5cab1866fdbfab1923fc6ab51b5d7ffa9a5737f4
 import json
 
 
