@@ -50,7 +50,7 @@ def find_model(
     "Resolve a model's name. Raises `UserError` for a folder that holds no model."
     path = tiny_path() if name == 'tiny' else Path(name).expanduser()
     if (path/'config.json').is_file(): return str(path)
-    if name == 'tiny': raise UserError('no embedded model here; make it with `python -m iepile_nb.tiny`')
+    if name == 'tiny': raise UserError('no embedded model here; make it with `python -m iepile_nb.cli.tiny`')
     if (path/'adapter_config.json').is_file():
         raise UserError(f'{name} is an adapter, not a model; use --model_name_or_path {adapter_base(path)} '
                         f'--checkpoint_dir {name}')

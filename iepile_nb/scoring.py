@@ -14,11 +14,11 @@ from typing import Callable, Iterable, Iterator, NamedTuple
 
 from fastcore.basics import patch
 
-from .questions import NAN, Question, Schema, Task, unique
+from .questions import items_of, NAN, Question, Schema, Task, unique
 from .lib.characters import fold_text
 from .lib.tables import text_table
 from .tasks import Events
-from .lib.predictions import Answered, items_of
+from .lib.predictions import Answered
 from .lib.places import gold_places, occurrences, placed
 
 # %% ../nbs/16_score.ipynb #cecb3c86

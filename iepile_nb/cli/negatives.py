@@ -10,7 +10,8 @@ import argparse
 
 from ..lib.io import UserError, check_apart, in_notebook, progress
 from ..tasks import TASKS
-from ..records import IMPORTERS, infer_schema, read_records, read_schema
+from ..lib.formats import IMPORTERS
+from ..records import infer_schema, read_records, read_schema
 from ..lib.encoder import ENCODER
 from ..lookalikes import METHODS
 from ..negatives import HardNegatives, names
