@@ -76,10 +76,8 @@ cached_question = lru_cache(maxsize=200_000)(Question)
 # %% ../nbs/01_questions.ipynb #72ea2cfe
 class AskAll:
     "Ask everything in the schema's order, without chance: how test rows are made. See `negatives.Sampler` for training."
-    everything = True
-    def __init__(self,
-        triggers: bool = False): # EEA: name the triggers in the schema?
-        self.triggers = triggers
+    everything = True # it leaves nothing out
+    def __init__(self, triggers: bool = False): self.triggers = triggers # of EEA: named or not
     def labels(self, every, own): return every  # labels of the schema; `own` are those that the record has
     def roles(self, every, own): return every   # the roles of an event type
     def some(self, every): return every         # roles, where the event itself is given

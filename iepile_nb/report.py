@@ -8,7 +8,6 @@ __all__ = ['HEAD', 'f1_rows', 'f1_table', 'plot_f1', 'plot_losses', 'score_rows'
            'load_zero_shot']
 
 # %% ../nbs/20_report.ipynb #0232b7f1
-from collections import Counter
 from html import escape
 from pathlib import Path
 from typing import Iterable

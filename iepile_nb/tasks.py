@@ -316,8 +316,8 @@ def guess_task(d: dict) -> Task:
 def _read_questions(task, schema):
     "The questions of the schema of an instruction; None if it is not one of this task."
     try:
-        qs = [task.question(i) for i in schema] if isinstance(schema, list) else \
-             [task.undescribed(*i) for i in schema.items()]
+        if isinstance(schema, list): qs = [task.question(item) for item in schema]
+        else: qs = [task.undescribed(label, value) for label, value in schema.items()]
         strings = [s for q in qs for s in (q.label, *q.parts, *q.about)]
     except (KeyError, TypeError, AttributeError): return None
     return qs if all(isinstance(s, str) for s in strings) else None
