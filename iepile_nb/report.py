@@ -9,7 +9,7 @@ __all__ = ['HEAD', 'BLUE', 'f1_rows', 'f1_table', 'plot_f1', 'plot_losses', 'sco
 
 # %% ../nbs/20_report.ipynb #0232b7f1
 from collections import Counter
-from glob import escape
+from html import escape
 from pathlib import Path
 from typing import Iterable
 

@@ -8,7 +8,7 @@ __all__ = ['INK', 'STYLE', 'answered_side', 'pick_examples', 'show_relations', '
 
 # %% ../../nbs/lib/page.ipynb #903e7ec3
 import io
-from glob import escape
+from html import escape
 from importlib.resources import files
 from typing import Callable, Iterable
 

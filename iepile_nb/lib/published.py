@@ -9,7 +9,7 @@ __all__ = ['MEASURED', 'NONE_HERE', 'Scores', 'published', 'Comparison', 'compar
 # %% ../../nbs/lib/published.ipynb #ff91522c
 import json
 from functools import cache
-from glob import escape
+from html import escape
 from pathlib import Path
 from typing import Iterator
 
