@@ -55,7 +55,8 @@ def end_ids(
     "The tokens that end an answer: the template's and its stop words, the tokenizer's, and those the model itself names."
     own = model.generation_config.eos_token_id
     own = own if isinstance(own, list) else [own]
-    return sorted({eos_id(tokenizer, template), *stop_ids(tokenizer, template), tokenizer.eos_token_id, *own} - {None})
+    named = {eos_id(tokenizer, template), *stop_ids(tokenizer, template), tokenizer.eos_token_id, *own}
+    return sorted(named - {None})
 
 # %% ../nbs/13_decode.ipynb #950f2217
 class ObjectEnd:

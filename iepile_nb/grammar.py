@@ -95,7 +95,8 @@ def piece_of(text: str) -> str:
     "The terminals of strings that are pieces of a text, with their quotes."
     runs = [[encode(c)[1:-1] for c in run] for run in re.split('[\ud800-\udfff]+', text) if run]
     pieces = ' | '.join('%regex ' + json.dumps({'substring_chunks': run}) for run in runs)
-    return f'\nPIECE: {pieces}\nVALUE: "\\"" (PIECE & ~"") "\\""\nMAYBE: "\\"" ((PIECE & ~"") | "{NAN}") "\\""'
+    value = '(PIECE & ~"")'
+    return f'\nPIECE: {pieces}\nVALUE: "\\"" {value} "\\""\nMAYBE: "\\"" ({value} | "{NAN}") "\\""'
 
 # %% ../nbs/14_grammar.ipynb #19adcd2f
 def grammar(
@@ -120,7 +121,7 @@ def guide_tokenizer(tokenizer):
     ll = from_tokenizer(tokenizer)
     return ll, ll.decode_bytes(tokenizer.encode('{', add_special_tokens=False))[:-1].decode()
 
-# %% ../nbs/14_grammar.ipynb #2d5e5a7c
+# %% ../nbs/14_grammar.ipynb #35fe1fa9
 @lru_cache(maxsize=256)
 def _first_matcher(ll, text):
     "A matcher at the start of a grammar; limits are as wide as a text of 20,000 characters needs."
@@ -209,7 +210,8 @@ def _join_repeated(repeated, pairs):
 @patch(as_prop=True)
 def text(self: ConstrainedWriter) -> str:
     text, repeated = self.ll.decode_bytes(self.tokens).decode('utf-8', 'replace').strip(), []
-    if self.matcher.is_error(): log.warning('an answer broke off: %s', self.matcher.get_error().splitlines()[0])
+    if self.matcher.is_error():
+        log.warning('an answer broke off: %s', self.matcher.get_error().splitlines()[0])
     elif self.done: obj = json.loads(text, object_pairs_hook=partial(_join_repeated, repeated))
     return encode(obj) if repeated else text
 
@@ -218,7 +220,7 @@ def in_string(text: bytes) -> bool:
     "Does a JSON text break off inside a string?"
     return len(re.sub(rb'\\.', b'', text, flags=re.S).split(b'"')) % 2 == 0
 
-# %% ../nbs/14_grammar.ipynb #dac065d8
+# %% ../nbs/14_grammar.ipynb #a0a2c40f
 @patch
 def close(self: ConstrainedWriter):
     "End the answer without asking the model."
@@ -231,7 +233,8 @@ def close(self: ConstrainedWriter):
         self.matcher.rollback(1)
         n -= 1
     self.forced += n + len(ending) - len(self.tokens)
-    self.tokens, self.scores, self.done = self.tokens[:n] + ending, self.scores[:n] + [None] * len(ending), True
+    self.tokens, self.scores = self.tokens[:n] + ending, self.scores[:n] + [None] * len(ending)
+    self.done = True
 
 # %% ../nbs/14_grammar.ipynb #453dbf8e
 @patch
@@ -242,7 +245,8 @@ def _closing_tokens(self: ConstrainedWriter, text):
         new = self._spelled_out()
         if not new:
             closers = ['"'] if in_string(text) else [']', '}', f'"{NAN}"']
-            new = next((c for c in map(self.ll.tokenize_str, closers) if self.matcher.validate_tokens(c) == len(c)), None)
+            fits = lambda tokens: self.matcher.validate_tokens(tokens) == len(tokens)
+            new = next(filter(fits, map(self.ll.tokenize_str, closers)), None)
         if not new:
             self.matcher.rollback(len(taken))
             return None
