@@ -39,7 +39,8 @@ def as_questions(
     if not isinstance(schema, Schema):
         parts = schema if isinstance(schema, dict) else {}
         schema = task.schema(list(schema), list(schema), parts)
-    if not schema.labels: raise UserError(f'no labels for {task} in the schema; it may need {{label: [parts]}}')
+    if not schema.labels:
+        raise UserError(f'no labels for {task} in the schema; it may need {{label: [parts]}}')
     return task.questions({}, {label: [] for label in schema.labels}, schema, AskAll())
 
 # %% ../nbs/15_extract.ipynb #a4ddd8c6
@@ -102,6 +103,13 @@ def _rows(self: Extractor, text, schema, task, language, split_num):
             rows.append((e, batch, {'task': task.name, 'instruction': query}))
     return found, rows
 
+# %% ../nbs/15_extract.ipynb #59d73299
+@patch
+def _requests(self: Extractor, rows):
+    "What these rows ask; a long text is asked in pieces."
+    asked = [row for *_, row in rows]
+    return make_requests(asked, self.tokenizer, self.template, self.cutoff_len, window=True)
+
 # %% ../nbs/15_extract.ipynb #37617a71
 @patch
 def extract(
@@ -117,7 +125,7 @@ def extract(
     "Ask about a text. Raises `UserError` if the schema has no labels for the task."
     found, rows = self._rows(text, schema, task, language, split_num)
     decoder = self.decoder(max_new_tokens, threshold is not None)
-    requests = make_requests([row for *_, row in rows], self.tokenizer, self.template, self.cutoff_len, window=True)
+    requests = self._requests(rows)
     for (e, questions, _), a in zip(rows, answer_rows(decoder, requests)):
         e.add(without_unsure(e, questions, a, threshold) if threshold else a.text, a.sure)
     return found[0] if isinstance(text, str) else found
@@ -133,7 +141,7 @@ def keep_strings(self: Events, item, ok):
     args = tuple(a for a in item[2] if ok(a[1]))
     return (*item[:2], args) if (ok(item[1]) if item[1] else args) else None
 
-# %% ../nbs/15_extract.ipynb #b32a9a8f
+# %% ../nbs/15_extract.ipynb #e5f9fd07
 def without_unsure(
     e: Extraction,              # whose task and text are used
     questions: list[Question],
@@ -181,6 +189,7 @@ def load(self: Extractor, name: str, folder: str | Path):
     self.templates[name] = template
     self.use(name)
 
+# %% ../nbs/15_extract.ipynb #899d5233
 @patch
 def use(self: Extractor, name: str | None):
     "Answer with the adapter of that name, or with the base alone (None); each is asked with its own template."
@@ -223,7 +232,7 @@ def stream(
     if self.model.config.is_encoder_decoder:
         return (yield self.extract(text, schema, task, language, max_new_tokens, split_num))
     _, rows = self._rows(text, schema, task, language, split_num)
-    requests = make_requests([row for *_, row in rows], self.tokenizer, self.template, self.cutoff_len, window=True)
+    requests = self._requests(rows)
     last, decoder = None, self.decoder(max_new_tokens)
     for done, parts in self._growing(decoder, requests):
         e = Extraction(get_task(task), text)
@@ -237,7 +246,8 @@ def _growing(self: Extractor, decoder, requests):
     mode = 'span' if decoder.constrain == 'failed' else decoder.constrain
     asked = [r for parts in requests for r in parts if r.prompt]
     writers = [decoder.writer(r, mode) for r in asked]
-    steps = decoding(self.model, [r.prompt for r in asked], writers, self.batch_size, [r.start for r in asked])
+    prompts, starts = [r.prompt for r in asked], [r.start for r in asked]
+    steps = decoding(self.model, prompts, writers, self.batch_size, starts)
     for done in chain(steps, [True]):
         left = iter(writers)
         yield done, [[Answer(next(left).text if r.prompt else '') for r in parts] for parts in requests]
@@ -245,6 +255,6 @@ def _growing(self: Extractor, decoder, requests):
 # %% ../nbs/15_extract.ipynb #77de3fb0
 from .grammar import guide_tokenizer
 
-_all_ = ['Answer', 'DECODING_MODES', 'Decoder', 'Extraction', 'Extractions', 'Journal', 'Request', 'answer_rows',
-         'confidence', 'draw', 'generate', 'graph', 'guide_tokenizer', 'make_requests', 'predict', 'read_rows',
-         'repair_answer', 'whole_characters']
+_all_ = ['Answer', 'DECODING_MODES', 'Decoder', 'Extraction', 'Extractions', 'Journal', 'Request',
+         'answer_rows', 'confidence', 'draw', 'generate', 'graph', 'guide_tokenizer', 'make_requests', 'predict',
+         'read_rows', 'repair_answer', 'whole_characters']

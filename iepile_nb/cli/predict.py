@@ -29,43 +29,55 @@ SWITCH = dict(type=boolean, nargs='?', const=True, default=False)
 def _parser():
     "The arguments of `iepile_predict`."
     p = argparse.ArgumentParser(
-        prog='iepile_predict', description='Answer a file of test rows, or ask about one text.', allow_abbrev=False,
+        prog='iepile_predict', allow_abbrev=False,
+        description='Answer a file of test rows, or ask about one text.',
         epilog='example: iepile_predict --model_name_or_path tiny --input_file outputs/NER/test.json '
                '--output_file outputs/NER/answers.json --limit 20')
     p.add_argument('--input_file', help='test rows, one JSON object a line')
-    p.add_argument('--output_file', help='where the rows go, with their answers as `output`; a gold `output`, '
-                                         'as in training rows, becomes `label`')
+    p.add_argument('--output_file', help='where the rows go, with their answers as `output`; '
+                   'a gold `output`, as in training rows, becomes `label`')
     model_arguments(p)
     _decoding_arguments(p)
+    _run_arguments(p)
     _text_arguments(p)
     old_flags(p, [f for f in flags(PREDICT_FLAGS) if f.name not in p._option_string_actions])
     return p
 
-# %% ../../nbs/cli/predict.ipynb #7d4dca09
+# %% ../../nbs/cli/predict.ipynb #255b874c
 def _decoding_arguments(p):
     "How rows are answered."
     a = p.add_argument
-    a('--constrain', choices=DECODING_MODES, help='span: every value is a piece of the text; schema: only the form '
-      'is fixed; free: nothing is; failed: span for rows whose free answer is not well-formed '
+    a('--constrain', choices=DECODING_MODES, help='span: every value is a piece of the text; schema: only '
+      'the form is fixed; free: nothing is; failed: span for rows whose free answer is not well-formed '
       '(span; free for encoder-decoders)')
-    a('--max_new_tokens', type=at_least(1), default=256, help='tokens of an answer that the model may choose (%(default)s)')
-    a('--batch_size', type=at_least(1), default=64, help='rows decoded together; fewer where memory is short (%(default)s)')
-    a('--window', **SWITCH, help='ask texts that are longer than --cutoff_len in overlapping pieces, and join the answers')
-    a('--confidence', **SWITCH, help='write how sure the model is of each string, as `confidence`; with --text, '
-                                     'on a second line')
+    a('--max_new_tokens', type=at_least(1), default=256,
+      help='tokens of an answer that the model may choose (%(default)s)')
+    a('--batch_size', type=at_least(1), default=64,
+      help='rows decoded together; fewer where memory is short (%(default)s)')
+    a('--window', **SWITCH,
+      help='ask texts that are longer than --cutoff_len in overlapping pieces, and join the answers')
+    a('--confidence', **SWITCH,
+      help='write how sure the model is of each string, as `confidence`; with --text, on a second line')
+
+# %% ../../nbs/cli/predict.ipynb #36df8324
+def _run_arguments(p):
+    "Which rows are answered, and what for."
+    a = p.add_argument
     a('--limit', type=at_least(1), help='answer only the first N rows')
-    a('--overwrite', **SWITCH, help='begin afresh where an unfinished prediction was begun with something else')
-    a('--parity', type=at_least(1), metavar='N', help='answer N rows in several ways and say how many answers differ; '
-                                                      'nothing is written')
+    a('--overwrite', **SWITCH,
+      help='begin afresh where an unfinished prediction was begun with something else')
+    a('--parity', type=at_least(1), metavar='N',
+      help='answer N rows in several ways and say how many answers differ; nothing is written')
 
 def _text_arguments(p):
     "One text instead of a file."
-    p.add_argument('--text', help='ask about this text instead of a file')
-    p.add_argument('--labels', help="of --text: 'person,city', or with parts 'closure: owner, place; opening: owner'")
-    p.add_argument('--task', default='NER', help=f'of --text: {", ".join(TASKS)} (%(default)s)')
-    p.add_argument('--language', choices=LANGUAGES, help='of --text; guessed if not given')
+    a = p.add_argument
+    a('--text', help='ask about this text instead of a file')
+    a('--labels', help="of --text: 'person,city', or with parts 'closure: owner, place; opening: owner'")
+    a('--task', default='NER', help=f'of --text: {", ".join(TASKS)} (%(default)s)')
+    a('--language', choices=LANGUAGES, help='of --text; guessed if not given')
 
-# %% ../../nbs/cli/predict.ipynb #1f1bc486
+# %% ../../nbs/cli/predict.ipynb #e50ad2a0
 def _options(argv):
     "Parsed options; `given` says which of those that a contract compares were really given."
     p, names = _parser(), {a.partition('=')[0] for a in argv}
@@ -92,7 +104,7 @@ def read_labels(
     if ':' not in labels: return names(labels)
     return {k.strip(): names(v) for k, _, v in (x.partition(':') for x in labels.split(';') if x.strip())}
 
-# %% ../../nbs/cli/predict.ipynb #551fd6f0
+# %% ../../nbs/cli/predict.ipynb #1ed6859e
 def _chosen_template(o, model, tokenizer):
     "The template to ask a model with; the family that was named is checked."
     from iepile_nb.base import check_family
@@ -115,7 +127,8 @@ def _predict_file(o):
     ends = end_ids(model, tokenizer, template)
     decoder = Decoder(model, tokenizer, ends, o.constrain, o.max_new_tokens, o.batch_size, o.confidence)
     if gold := sum(map(bool, map(gold_label, rows))):
-        log.info("%d rows have an 'output' but no 'label': it is taken for the gold answer, and kept as 'label'", gold)
+        log.info("%d rows have an 'output' but no 'label': it is taken for the gold answer, "
+                 "and kept as 'label'", gold)
     requests = make_requests(rows, tokenizer, template, o.cutoff_len, o.window)
     journal = _open_journal(o, decoder, list(chain.from_iterable(requests)))
     answers = answer_rows(decoder, requests, journal.done, journal.add)
@@ -124,7 +137,7 @@ def _predict_file(o):
     journal.remove()
     _tell_how(answers, o.constrain)
 
-# %% ../../nbs/cli/predict.ipynb #66fc5cdb
+# %% ../../nbs/cli/predict.ipynb #4fb2c192
 def _open_journal(o, decoder, requests):
     "The journal beside the output, begun or read; it says what the answers depend on."
     if not any(r.prompt for r in requests): raise input_error(o.input_file, msg='no row can be asked')
@@ -152,7 +165,7 @@ def _tell_how(answers, constrain):
     notes = Counter(note for a in answers if (note := repair_answer(a.text)[1]))
     if notes: log.info('not plain JSON: %s', ', '.join(f'{n} {note}' for note, n in notes.items()))
 
-# %% ../../nbs/cli/predict.ipynb #94c22c22
+# %% ../../nbs/cli/predict.ipynb #9e45b6ee
 def _answer_text(o):
     "Print the answer about one text, and how sure the model is."
     labels = read_labels(o.labels)
@@ -160,33 +173,36 @@ def _answer_text(o):
     model, tokenizer, template = _loaded(o)
     ex = Extractor((model, tokenizer), template=template, force=o.force, batch_size=o.batch_size,
                    constrain=o.constrain, cutoff_len=o.cutoff_len)
-    e = ex.extract(o.text, labels, o.task, o.language, o.max_new_tokens, threshold=0 if o.confidence else None)
+    threshold = 0 if o.confidence else None
+    e = ex.extract(o.text, labels, o.task, o.language, o.max_new_tokens, threshold=threshold)
     print(whole_characters(encode(dict(e))))
     if o.confidence: print(whole_characters(encode(e.confidence)))
 
 # %% ../../nbs/cli/predict.ipynb #ea302300
 def parity(
-    rows: list[dict],
-    load,                      # a function that loads model and tokenizer in a number format (None = as it is)
-    choose_template,           # a function from model and tokenizer to a template
+    rows: list[dict], load,    # load: from a number format (None = as it is) to model and tokenizer
+    choose_template,           # from model and tokenizer to a template
     constrain: str | None = None,
     batch_size: int = 64,
     **kw,                      # for `predict`
 ) -> Iterator[tuple[str, float]]: # what was changed, and the share of answers that differ
     "How many answers change with batch size, mode and precision."
     model, tokenizer = load(None)
-    template, own = choose_template(model, tokenizer), model.dtype
-    def answers(model, **changed):
-        options = {**kw, 'constrain': constrain, 'batch_size': batch_size, **changed}
-        return [r['output'] for r in predict(rows, model, tokenizer, template, **options)]
-    first = answers(model)
+    options = dict(template=choose_template(model, tokenizer), constrain=constrain, batch_size=batch_size, **kw)
+    first, own = _answers(rows, model, tokenizer, options), model.dtype
     if not any(first): raise UserError('no row is answered, so there is nothing to compare')
-    def differing(other): return sum(a != b for a, b in zip(first, other)) / len(first)
-    yield 'batch_size 1', differing(answers(model, batch_size=1))
+    def differing(model, **changed):
+        other = _answers(rows, model, tokenizer, {**options, **changed})
+        return sum(a != b for a, b in zip(first, other)) / len(first)
+    yield 'batch_size 1', differing(model, batch_size=1)
     for mode in DECODING_MODES:
-        if mode != (constrain or 'span'): yield mode, differing(answers(model, constrain=mode))
+        if mode != (constrain or 'span'): yield mode, differing(model, constrain=mode)
     del model
-    for number in _other_formats(own): yield number, differing(answers(load(number)[0]))
+    for number in _other_formats(own): yield number, differing(load(number)[0])
+
+# %% ../../nbs/cli/predict.ipynb #93111b92
+def _answers(rows, model, tokenizer, options):
+    return [r['output'] for r in predict(rows, model, tokenizer, **options)]
 
 def _other_formats(own):
     "Names of the number formats that are fast here, but for the model's own."
@@ -194,7 +210,7 @@ def _other_formats(own):
     names = {'torch.bfloat16': 'bf16', 'torch.float16': 'fp16', 'torch.float32': 'fp32'}
     return [names[str(d)] for d in fast_dtypes() if d != own]
 
-# %% ../../nbs/cli/predict.ipynb #4800c109
+# %% ../../nbs/cli/predict.ipynb #1c89376c
 def _report_parity(o):
     "Say how many answers change; nothing is written."
     from iepile_nb.lora import load_model

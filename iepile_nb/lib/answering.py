@@ -16,7 +16,7 @@ from ..decode import end_ids
 from .requests import Request, gold_label, make_portions, make_requests
 from .decoder import Answer, Decoder, join_answers
 
-# %% ../../nbs/lib/answering.ipynb #5bf5539d
+# %% ../../nbs/lib/answering.ipynb #d4d31f54
 def answer_rows(
     decoder: Decoder,
     requests: list[list[Request]],   # of each row, see `make_requests`
@@ -27,7 +27,8 @@ def answer_rows(
     flat, found = list(chain.from_iterable(requests)), dict(done)
     unknown = sum(r.prompt is not None and not r.task for r in flat)
     if unknown and decoder.constrain != 'free':
-        log.warning('%d of %d rows hold no instruction of a known task, so they are answered freely', unknown, len(flat))
+        log.warning('%d of %d rows hold no instruction of a known task, so they are answered freely',
+                    unknown, len(flat))
     portions = [[i for i in p if i not in found] for p in make_portions(flat, decoder.batch_size)]
     for i, answer in _answered(decoder, flat, portions, on_answer): found[i] = answer
     answers = (found.get(i, Answer('')) for i in range(len(flat)))
@@ -45,7 +46,7 @@ def _answered(decoder, flat, portions, on_answer):
             next(shown, None)
         yield from zip(portion, decoder.answer_all([flat[i] for i in portion], keep))
 
-# %% ../../nbs/lib/answering.ipynb #ed531c1d
+# %% ../../nbs/lib/answering.ipynb #8addf696
 def predict(
     rows: Iterable[dict],       # test rows
     model, tokenizer,
@@ -56,10 +57,11 @@ def predict(
     constrain: str | None = None, # span: values from the text; schema: asked labels and shape; free;
                                 # failed: span where free fails; None = span, but free for an encoder-decoder
     window: bool = False,       # ask long texts in pieces?
-) -> Iterator[dict]:            # the same rows with `output`; a gold one, as in training rows, becomes their `label`
+) -> Iterator[dict]:            # the same rows with `output`; a gold one, as in training, becomes `label`
     "Answer rows: one out for each one in, in their order."
     rows, template = list(rows), get_template(template, tokenizer)
-    decoder = Decoder(model, tokenizer, end_ids(model, tokenizer, template), constrain, max_new_tokens, batch_size)
+    ends = end_ids(model, tokenizer, template)
+    decoder = Decoder(model, tokenizer, ends, constrain, max_new_tokens, batch_size)
     answers = answer_rows(decoder, make_requests(rows, tokenizer, template, cutoff_len, window))
     for row, a in zip(rows, answers): yield {**row, **gold_label(row), 'output': a.text}
 

@@ -57,8 +57,12 @@ def join_answers(answers: list[Answer]) -> Answer:
     tokens, forced = sum(a.tokens for a in answers), sum(a.forced for a in answers)
     return Answer(text, tokens, forced, any(a.again for a in answers), sure)
 
-# %% ../../nbs/lib/decoder.ipynb #b59ffec4
-def confidence(tokenizer, writer, task: Task) -> dict[str, float]: # value: probability per token, the higher where it stands twice
+# %% ../../nbs/lib/decoder.ipynb #b40fba4b
+def confidence(
+    tokenizer,
+    writer,         # that is done, with the scores of its tokens
+    task: Task,
+) -> dict[str, float]: # {value: probability per token, the higher where it stands twice}
     "How sure a model is of the values of its answer; tokens that were not its choice do not count."
     import math
     pieces = [guide_tokenizer(tokenizer)[0].decode_bytes([t]) for t in writer.tokens]
@@ -84,11 +88,11 @@ def is_malformed(request: Request, answer: str) -> bool:
     list(request.task.parse(found or {}, problems.append))
     return bool(problems) or list(found) != unique(request.task.answer_key(q) for q in request.questions)
 
-# %% ../../nbs/lib/decoder.ipynb #25ad4db4
+# %% ../../nbs/lib/decoder.ipynb #0124c7f3
 class Decoder:
     "How requests are answered: a model with its tokenizer, what ends an answer, and what an answer may be."
-    def __init__(self, model, tokenizer, ends: list[int], constrain: str | None = None, max_new_tokens: int = 256,
-                 batch_size: int = 64, weigh: bool = False): # weigh: measure the confidence of values?
+    def __init__(self, model, tokenizer, ends: list[int], constrain: str | None = None,
+                 max_new_tokens: int = 256, batch_size: int = 64, weigh: bool = False): # measure confidence?
         encoder_decoder = model.config.is_encoder_decoder
         constrain = constrain or ('free' if encoder_decoder else 'span')
         if constrain not in DECODING_MODES:
@@ -100,7 +104,7 @@ class Decoder:
         self.model, self.tokenizer, self.ends, self.constrain = model, tokenizer, set(ends), constrain
         self.max_new_tokens, self.batch_size, self.weigh = max_new_tokens, batch_size, weigh
 
-# %% ../../nbs/lib/decoder.ipynb #dce31897
+# %% ../../nbs/lib/decoder.ipynb #1e361e14
 @patch
 def writer(self: Decoder, request: Request, mode: str):
     "A writer for the answer to one request."
@@ -113,6 +117,7 @@ def writer(self: Decoder, request: Request, mode: str):
         return self.writer(request, 'free')
     return ConstrainedWriter(self.tokenizer, matcher, self.max_new_tokens)
 
+# %% ../../nbs/lib/decoder.ipynb #3406345e
 @patch
 def written(self: Decoder, requests: list[Request], mode: str) -> Iterator[tuple[int, Any]]:
     "Let the model write; the number of each request with its writer, as soon as the answer is done."
@@ -125,7 +130,7 @@ def written(self: Decoder, requests: list[Request], mode: str) -> Iterator[tuple
         left.difference_update(now)
         yield from ((n, writers[n]) for n in now)
 
-# %% ../../nbs/lib/decoder.ipynb #a80b7db9
+# %% ../../nbs/lib/decoder.ipynb #80538b77
 @patch
 def answer_portion(self: Decoder, requests: list[Request], on_answer: Callable[[int, Answer], None]):
     "Answer requests together; `on_answer` gets the number of each with its answer, once."
@@ -137,6 +142,7 @@ def answer_portion(self: Decoder, requests: list[Request], on_answer: Callable[[
     for k, w in self.written([requests[n] for n in malformed], 'span'):
         on_answer(malformed[k], self._answer(requests[malformed[k]], w, again=True))
 
+# %% ../../nbs/lib/decoder.ipynb #630ef1b3
 @patch
 def _answer(self: Decoder, request, w, again=False):
     "What a writer wrote, with its confidence where that is asked for."
@@ -150,12 +156,13 @@ def _answer_encoder_decoder(self: Decoder, requests, on_answer):
     texts = seq2seq_answers(self.model, self.tokenizer, prompts, self.max_new_tokens, self.batch_size)
     for n, text in enumerate(texts): on_answer(n, Answer(whole_characters(text)))
 
-# %% ../../nbs/lib/decoder.ipynb #e688b8f0
+# %% ../../nbs/lib/decoder.ipynb #bae2970f
 def is_out_of_memory(e: Exception) -> bool:
     "Is an exception about memory, of the GPU or of the machine?"
     import torch
     return isinstance(e, torch.OutOfMemoryError) or 'allocate memory' in str(e)
 
+# %% ../../nbs/lib/decoder.ipynb #47e1817c
 @patch
 def answer_all(
     self: Decoder,
@@ -174,7 +181,7 @@ def answer_all(
             self._take_less(len(left))
     return [found[n] for n in range(len(requests))]
 
-# %% ../../nbs/lib/decoder.ipynb #f65cf963
+# %% ../../nbs/lib/decoder.ipynb #557ddd17
 @patch
 def _take_less(self: Decoder, n_left):
     "Halve the batch, and give back the memory that is not used."

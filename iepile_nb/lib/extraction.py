@@ -55,13 +55,13 @@ def cells(self: Task, item: tuple) -> Iterator[tuple[str, ...]]:
 def cells(self: Events, item):
     for pair in item[2] or [('', '')]: yield *item[:2], *pair
 
-# %% ../../nbs/lib/extraction.ipynb #fb8b6601
+# %% ../../nbs/lib/extraction.ipynb #ab9747ec
 class Extractions(list):
     "The extractions of several texts."
     def to_jsonl(self, path: str | Path) -> int: # lines
         "Write a line for each text: text, task, answer and spans."
-        lines = ({'text': e.text, 'task': e.task.name, 'answer': dict(e), 'spans': [s._asdict() for s in e.spans]}
-                 for e in self)
+        lines = ({'text': e.text, 'task': e.task.name, 'answer': dict(e),
+                  'spans': [s._asdict() for s in e.spans]} for e in self)
         dumps = lambda line: json.dumps(line, ensure_ascii=False, separators=(',', ':'))
         return write_jsonl(path, (dumps(line).encode('utf-8', 'replace') for line in lines))
 

@@ -53,7 +53,7 @@ def _layout(g):
     w, h = 320 + 120 * len(g) ** .5, 140 + 70 * len(g) ** .5
     return {n: (w * (.5 + .38 * x), h * (.5 + .4 * y)) for n, (x, y) in at.items()}, w, h
 
-# %% ../../nbs/lib/graph.ipynb #1b95605e
+# %% ../../nbs/lib/graph.ipynb #a84307f5
 def _edge(a, b, names, wide):
     "An arrow that ends at the box of its object, with its names."
     (x, y), (u, v) = a, b
@@ -61,7 +61,8 @@ def _edge(a, b, names, wide):
     part = min(wide / 2 / max(abs(dx), .1), 15 / max(abs(dy), .1), .5)
     end = f'x2="{u - dx * part:.0f}" y2="{v - dy * part:.0f}"'
     middle = f'x="{(x + u) / 2:.0f}" y="{(y + v) / 2 - 4:.0f}"'
-    return (f'<line x1="{x:.0f}" y1="{y:.0f}" {end} stroke="currentColor" opacity=".5" marker-end="url(#arrow)"/>'
+    return (f'<line x1="{x:.0f}" y1="{y:.0f}" {end} stroke="currentColor" opacity=".5" '
+            'marker-end="url(#arrow)"/>'
             f'<text {middle} font-size="11" fill="currentColor" opacity=".8">{escape(" · ".join(names))}</text>')
 
 def _box(at, name):
@@ -71,8 +72,8 @@ def _box(at, name):
             f'<text x="{x:.0f}" y="{y + 4:.0f}" fill="currentColor">{escape(name)}</text>')
 
 # %% ../../nbs/lib/graph.ipynb #3ffdb471
-_ARROW = ('<marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="9" markerHeight="9" orient="auto">'
-          '<path d="M0 0L8 4L0 8z" fill="currentColor"/></marker>')
+_ARROW = ('<marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="9" markerHeight="9" '
+          'orient="auto"><path d="M0 0L8 4L0 8z" fill="currentColor"/></marker>')
 
 def draw(g) -> str: # SVG without scripts; names are escaped
     "A drawing of a graph: boxes for things, arrows for what relates them."
@@ -82,5 +83,5 @@ def draw(g) -> str: # SVG without scripts; names are escaped
     for s, o, relation in g.edges(keys=True): joined.setdefault((s, o), []).append(relation)
     lines = ''.join(_edge(at[s], at[o], names, _width(o)) for (s, o), names in joined.items())
     boxes = ''.join(_box(place, name) for name, place in at.items())
-    return (f'<svg viewBox="0 0 {w:.0f} {h:.0f}" style="max-width:{w:.0f}px;width:100%" font-family="sans-serif" '
-            f'font-size="13" text-anchor="middle"><defs>{_ARROW}</defs>{lines}{boxes}</svg>')
+    return (f'<svg viewBox="0 0 {w:.0f} {h:.0f}" style="max-width:{w:.0f}px;width:100%" '
+            f'font-family="sans-serif" font-size="13" text-anchor="middle"><defs>{_ARROW}</defs>{lines}{boxes}</svg>')

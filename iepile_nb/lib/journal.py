@@ -76,13 +76,14 @@ def _read(self: Journal, about):
         good += len(line)
     return good
 
-# %% ../../nbs/lib/journal.ipynb #c275f737
+# %% ../../nbs/lib/journal.ipynb #d8c8d5bd
 @patch
 def _compare(self: Journal, old, new):
     "Was this begun with the same?"
     other = [k for k in new if old.get(k) != new[k]]
-    if other: raise input_error(self.path, msg=f"this prediction was begun with another {', another '.join(other)}; "
-                                               'go on with the same, or start afresh with --overwrite')
+    if not other: return
+    raise input_error(self.path, msg=f"this prediction was begun with another {', another '.join(other)}; "
+                                     'go on with the same, or start afresh with --overwrite')
 
 @patch
 def _write(self: Journal, entry):

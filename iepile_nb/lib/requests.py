@@ -18,11 +18,11 @@ from ..prompt import encode_row, row_query
 from .templates import Template
 from ..windows import windows
 
-# %% ../../nbs/lib/requests.ipynb #2fa392f6
+# %% ../../nbs/lib/requests.ipynb #25eef807
 class Request(NamedTuple):
     "A row, ready to be decoded."
     prompt: list[int] | None                # token ids; None for a row that cannot be asked
-    start: str = ''                         # of the instruction, up to its text: the same for rows with one schema
+    start: str = ''                         # of the instruction, up to its text; one schema, one start
     task: Task | None = None                # None where the instruction is none that can be read
     questions: tuple[Question, ...] = ()
     text: str = ''                          # as far as the prompt has it
@@ -33,7 +33,13 @@ def _readable(row):
     except UserError: return None, (), ''
     return task, tuple(questions), text
 
-def make_request(row: dict, tokenizer, template: Template, cutoff_len: int) -> tuple[Request, int]: # and characters left out
+# %% ../../nbs/lib/requests.ipynb #b6a0646c
+def make_request(
+    row: dict,
+    tokenizer,
+    template: Template,
+    cutoff_len: int,        # tokens a prompt may have
+) -> tuple[Request, int]:   # and how many characters of the text were left out
     "What a row asks; `UserError` if it cannot be asked."
     query = row_query(row).encode('utf-8', 'replace').decode()
     p = encode_row(tokenizer, template, query, cutoff_len=cutoff_len)
@@ -41,7 +47,7 @@ def make_request(row: dict, tokenizer, template: Template, cutoff_len: int) -> t
     start = query[:query.rfind('"input": ')]
     return Request(p.input_ids, start, task, questions, text[:len(text) - p.left_out]), p.left_out
 
-# %% ../../nbs/lib/requests.ipynb #4a7545ef
+# %% ../../nbs/lib/requests.ipynb #85f80ab6
 def in_windows(rows: list[dict], tokenizer, template: Template, cutoff_len: int) -> list[list[dict]]:
     "For each row one or several, with a piece of its text each."
     def split(row):
@@ -52,7 +58,7 @@ def in_windows(rows: list[dict], tokenizer, template: Template, cutoff_len: int)
     if n := sum(len(p) > 1 for p in parts): log.info('%d of %d texts are asked in pieces', n, len(rows))
     return parts
 
-# %% ../../nbs/lib/requests.ipynb #c7139d6b
+# %% ../../nbs/lib/requests.ipynb #e98e8ea2
 def make_requests(
     rows: list[dict],
     tokenizer,
@@ -67,34 +73,34 @@ def make_requests(
         requests.append([])
         for row in pieces:
             try: request, left_out = make_request(row, tokenizer, template, cutoff_len)
-            except UserError as e:
-                wrong.append((n, e))
-                request, left_out = Request(None), 0
+            except UserError as e: wrong.append((n, e)); request, left_out = Request(None), 0
             requests[-1].append(request)
             shortened += left_out > 0
     _log_requests(wrong, shortened, len(rows), sum(map(len, parts)), cutoff_len)
     return requests
 
-# %% ../../nbs/lib/requests.ipynb #3978aafa
+# %% ../../nbs/lib/requests.ipynb #ca856c10
 def _log_requests(wrong, shortened, n_rows, n_prompts, cutoff_len):
     more = f', as do {len(wrong) - 1} more of {n_rows} rows' if len(wrong) > 1 else ''
     if wrong: log.warning('row %d gets an empty answer%s: %s', wrong[0][0], more, wrong[0][1])
     if shortened: log.warning('%d of %d prompts were longer than --cutoff_len %d, so the end of their '
                               'input text was left out', shortened, n_prompts, cutoff_len)
 
-# %% ../../nbs/lib/requests.ipynb #613cff3d
+# %% ../../nbs/lib/requests.ipynb #b572fd48
 def make_portions(
     requests: list[Request],
     batch_size: int,
 ) -> list[list[int]]: # numbers of requests, portion by portion; those without a prompt are in none
     "Which requests are decoded together."
     size = Counter(r.start for r in requests if r.prompt)
-    def key(i): return requests[i].start if size[requests[i].start] >= batch_size else '', len(requests[i].prompt)
+    def key(i):
+        r = requests[i]
+        return r.start if size[r.start] >= batch_size else '', len(r.prompt)
     order = sorted((i for i, r in enumerate(requests) if r.prompt), key=key)
     portions = [order[i:i + 8 * batch_size] for i in range(0, len(order), 8 * batch_size)]
     return sorted(portions, key=lambda p: -max(len(requests[i].prompt) for i in p))
 
-# %% ../../nbs/lib/requests.ipynb #18d036a1
+# %% ../../nbs/lib/requests.ipynb #9e346e5b
 def read_rows(
     path: str | Path,          # test rows, or training rows
     limit: int | None = None,  # read only the first ones
