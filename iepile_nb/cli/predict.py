@@ -188,8 +188,7 @@ def parity(
 ) -> Iterator[tuple[str, float]]: # what was changed, and the share of answers that differ
     "How many answers change with batch size, mode and precision."
     model, tokenizer = load(None)
-    template = choose_template(model, tokenizer)
-    options = dict(template=template, constrain=constrain, batch_size=batch_size, **kw)
+    options = dict(kw, template=choose_template(model, tokenizer), constrain=constrain, batch_size=batch_size)
     first, own = _answers(rows, model, tokenizer, options), model.dtype
     if not any(first): raise UserError('no row is answered, so there is nothing to compare')
     def differing(model, **changed):
