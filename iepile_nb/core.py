@@ -7,8 +7,8 @@ __all__ = ['KeyedRandom', 'UserError', 'atomic_write', 'check_apart', 'environme
            'read_jsonl', 'record_rng', 'text_id', 'write_jsonl']
 
 # %% ../nbs/A3_core.ipynb #2251f8c3
-from .lib.io import (KeyedRandom, UserError, parse_line, atomic_write, check_apart,
-                              environment, log, progress, read_jsonl, record_rng, text_id, write_jsonl)
+from .lib.io import (KeyedRandom, UserError, atomic_write, check_apart, environment, log, parse_line,
+                              progress, read_jsonl, record_rng, text_id, write_jsonl)
 
 _all_ = ['KeyedRandom', 'UserError', 'atomic_write', 'check_apart', 'environment', 'log', 'parse_line',
-          'progress', 'read_jsonl', 'record_rng', 'text_id', 'write_jsonl']
+         'progress', 'read_jsonl', 'record_rng', 'text_id', 'write_jsonl']

@@ -14,12 +14,13 @@ from typing import Iterable, NamedTuple
 from fastcore.basics import patch
 
 from .questions import NAN, Schema, Task, encode, unique
+from .lib.characters import fold_text
 from .lib.tables import text_table
-from .scoring import Result, Scored, fold, overlapping, units_to_match
+from .scoring import Result, Scored, overlapping, units_to_match
 
 # %% ../nbs/18_errors.ipynb #ev3a0002
-ERROR_KINDS = ('not asked', 'repeated', 'wrong label', 'swapped', 'wrong role', 'not in the text', 'wrong boundary',
-         'invented', 'invalid answer', 'missed')
+ERROR_KINDS = ('not asked', 'repeated', 'wrong label', 'swapped', 'wrong role', 'not in the text',
+               'wrong boundary', 'invented', 'invalid answer', 'missed')
 
 class Error(NamedTuple):
     "Something found that is wrong, or annotated and not found; often both are one error."
@@ -31,19 +32,24 @@ class Error(NamedTuple):
     text: int            # place of the text in the result
 
 # %% ../nbs/18_errors.ipynb #ev3a0003
-def differs_only_at(a, b, places):
+def differs_only_at(a: tuple, b: tuple, places: Iterable[int]) -> bool:
     "Are two things equal but for these places, where they differ?"
-    return len(a) == len(b) and a != b and all(x == y for i, (x, y) in enumerate(zip(a, b)) if i not in places)
+    if len(a) != len(b) or a == b: return False
+    return all(x == y for i, (x, y) in enumerate(zip(a, b)) if i not in places)
 
-def near_miss(task, text, c, g):
-    "In which way something found is an annotated thing of the same metric, not quite right; '' if in none."
+def near_miss(
+    task: Task,
+    text: str,
+    c: tuple[str, tuple], # (metric, thing) that was found
+    g: tuple[str, tuple], # annotated, of the same metric
+) -> str: # kind of error; '' if the two are not near
+    "In which way something found is an annotated thing, not quite right."
     (m, a), (_, b) = c, g
     taken = task.taken[m]
     if differs_only_at(a, b, (0,)): return 'wrong label'
     if differs_only_at(a, b, taken) and [a[i] for i in taken] == [b[i] for i in taken][::-1]: return 'swapped'
     if differs_only_at(a, b, [i for i in range(1, len(a)) if i not in taken]): return 'wrong role'
-    if overlapping(task, text, c, g): return 'wrong boundary'
-    return ''
+    return 'wrong boundary' if overlapping(task, text, c, g) else ''
 
 # %% ../nbs/18_errors.ipynb #ev3a0004
 def classify_error(
@@ -60,36 +66,50 @@ def classify_error(
     if thing[0] not in asked or not asked[thing[0]].issuperset(roles): return 'not asked', None
     if c in gold and c not in free: return 'repeated', None
     near = {}
-    for g in (*free, *gold):
-        if g[0] == metric: near.setdefault(near_miss(task, text, c, g), g)
+    for g in [g for g in (*free, *gold) if g[0] == metric]: near.setdefault(near_miss(task, text, c, g), g)
     for kind in ('wrong label', 'swapped', 'wrong role'):
         if kind in near: return kind, near[kind]
     if any(thing[i] and thing[i] not in text for i in task.taken[metric]): return 'not in the text', None
-    return ('wrong boundary', near['wrong boundary']) if near.get('wrong boundary') in free else ('invented', None)
+    g = near.get('wrong boundary')
+    return ('wrong boundary', g) if g in free else ('invented', None)
 
 # %% ../nbs/18_errors.ipynb #ev3a0005
+class _Asked(NamedTuple):
+    "What the rows of a text asked."
+    parts: dict  # by label: its roles or attributes
+    line: dict   # by label: of the row that asks for it
+    lost: set    # labels whose answer cannot be read
+
 def _asked_of(rows):
-    "By label: its parts, the line that asks for it, and whether that answer cannot be read."
-    asked, line, lost = {}, {}, set()
+    "What is asked in the rows of a text."
+    asked = _Asked({}, {}, set())
     for r in rows:
         for q in r.questions:
-            asked.setdefault(q.label, set()).update(q.parts)
-            line[q.label] = r.line
-            if r.answer is None: lost.add(q.label)
-    return asked, line, lost
+            asked.parts.setdefault(q.label, set()).update(q.parts)
+            asked.line[q.label] = r.line
+            if r.answer is None: asked.lost.add(q.label)
+    return asked
+
+# %% ../nbs/18_errors.ipynb #6b6b1b81
+class _Unmatched(NamedTuple):
+    "What is left of a text after matching."
+    gold: list  # all that is annotated
+    free: list  # of it, what was not found
+    wrong: list # what was found and is wrong
+    text: str   # in which to look for them
+
+def _unmatched(t, mode, matching):
+    "Match the text again, and keep what did not match."
+    (gold, found, _), text = units_to_match(t.rows, t.gold, t.found, matching), t.rows[0].text
+    if mode == 'set': gold, found = unique(gold), unique(found)
+    sides = gold, (Counter(gold) - Counter(found)).elements(), (Counter(found) - Counter(gold)).elements()
+    if matching == 'offset': sides = [[_named(c, text) for c in side] for side in sides]
+    return _Unmatched(*map(list, sides), fold_text(text) if matching == 'normalised' else text)
 
 def _named(c, text):
     "A thing that is a place, as a label and a string."
     metric, (label, start, end) = c
     return metric, (label, text[start:end] if start >= 0 else end.rpartition(' ')[0])
-
-def _unmatched(t, mode, matching):
-    "What is annotated; what of it was not found; what was found and is wrong. And the text to look for them."
-    (gold, said, _), text = units_to_match(t.rows, t.gold, t.found, matching), t.rows[0].text
-    if mode == 'set': gold, said = unique(gold), unique(said)
-    sides = gold, (Counter(gold) - Counter(said)).elements(), (Counter(said) - Counter(gold)).elements()
-    if matching == 'offset': sides = [[_named(c, text) for c in side] for side in sides]
-    return *map(list, sides), fold(text) if matching == 'normalised' else text
 
 # %% ../nbs/18_errors.ipynb #ev6a0001
 def errors_of(
@@ -99,40 +119,48 @@ def errors_of(
     mode: str = 'normal',      # see `match_counts`
 ) -> list[Error]:
     "The errors of a text, each with its kind."
-    task, first, (asked, line, lost), res = t.rows[0].task, t.rows[0].line, _asked_of(t.rows), []
-    gold, free, wrong, text = _unmatched(t, mode, matching)
-    for c in wrong:
-        kind, g = classify_error(task, text, asked, c, free, gold)
-        if g in free: free.remove(g)
-        res.append(Error(kind, c[0], c[1], g and g[1], line.get(c[1][0], first), place))
-    for m, g in free:
-        kind = 'invalid answer' if g[0] in lost else 'missed'
-        res.append(Error(kind, m, None, g, line.get(g[0], first), place))
+    first, asked, left, res = t.rows[0].line, _asked_of(t.rows), _unmatched(t, mode, matching), []
+    for c in left.wrong:
+        kind, g = classify_error(t.task, left.text, asked.parts, c, left.free, left.gold)
+        if g in left.free: left.free.remove(g)
+        res.append(Error(kind, c[0], c[1], g and g[1], asked.line.get(c[1][0], first), place))
+    for m, g in left.free:
+        kind = 'invalid answer' if g[0] in asked.lost else 'missed'
+        res.append(Error(kind, m, None, g, asked.line.get(g[0], first), place))
     return res
 
 # %% ../nbs/18_errors.ipynb #ev3a0007
 class Errors(list):
     "The errors of a result; displays as a table of kinds."
-    def __init__(self, errors: Iterable[Error], values: int, absent: int, right: Counter):
+    def __init__(
+        self,
+        errors: Iterable[Error],
+        values: int,    # strings in answers
+        absent: int,    # those that are not in their text
+        right: Counter, # right items by label
+    ):
         super().__init__(errors)
-        self.values, self.absent = values, absent # strings in answers, and those not in their text
-        self.right = right                        # right items by label
+        self.values, self.absent, self.right = values, absent, right
 
     def of(self, kind: str) -> list[Error]: return [e for e in self if e.kind == kind]
 
     def __str__(self):
         often = Counter(e.kind for e in self)
-        rows = [[k, often[k], f'{100 * often[k] / len(self):.1f}%', error_example(self.of(k)[0])] for k in ERROR_KINDS if often[k]]
+        rows = [[kind, often[kind], f'{100 * often[kind] / len(self):.1f}%', error_example(self.of(kind)[0])]
+                for kind in ERROR_KINDS if often[kind]]
         share = f'{100 * self.absent / self.values:.2f}%' if self.values else 'none'
-        said = f'{self.absent} of {self.values} strings in answers ({share}) are not in their text.'
-        return (text_table(['error', 'n', 'share', 'for example'], rows) if rows else 'No errors.') + '\n\n' + said
+        note = f'{self.absent} of {self.values} strings in answers ({share}) are not in their text.'
+        table = text_table(['error', 'n', 'share', 'for example'], rows) if rows else 'No errors.'
+        return f'{table}\n\n{note}'
 
-    def _repr_markdown_(self): return escape(str(self), quote=False)
+# %% ../nbs/18_errors.ipynb #35fc8222
+@patch
+def _repr_markdown_(self: Errors): return escape(str(self), quote=False)
 
-def error_example(e):
+def error_example(e: Error) -> str:
     "An error in one line."
-    said = [encode([s for s in x if s]) for x in (e.found, e.gold) if x]
-    return f'line {e.line}: ' + (' for '.join(said) if e.found else f'{said[0]} was not found')
+    things = [encode([s for s in x if s]) for x in (e.found, e.gold) if x]
+    return f'line {e.line}: ' + (' for '.join(things) if e.found else f'{things[0]} was not found')
 
 # %% ../nbs/18_errors.ipynb #ev3a0008
 @patch
@@ -145,10 +173,10 @@ def errors(
     how = matching or self.matching, match_mode or self.match_mode
     res, values, absent, right = [], 0, 0, Counter()
     for i, t in enumerate(self.texts):
-        text, task = t.rows[0].text, t.rows[0].task
-        said = [s for item in t.found for _, s in task.mentions(item) if s not in ('', NAN)]
-        values, absent = values + len(said), absent + sum(s not in text for s in said)
-        for (m, l), c in t.counts.items(): right[l] += c.true_positives if m == task.metrics[0] else 0
+        strings = [s for item in t.found for _, s in t.task.mentions(item) if s not in ('', NAN)]
+        values, absent = values + len(strings), absent + sum(s not in t.rows[0].text for s in strings)
+        for (m, label), c in t.counts.items():
+            if m == t.task.metrics[0]: right[label] += c.true_positives
         res += errors_of(t, i, *how)
     return Errors(res, values, absent, right)
 
@@ -156,7 +184,7 @@ def errors(
 MISSED, EXTRA = '(missed)', '(not annotated)'
 
 @patch(as_prop=True)
-def confusion(self: Errors) -> dict[tuple[str, str], int]: # by (annotated label, label that was said)
+def confusion(self: Errors) -> dict[tuple[str, str], int]: # by (annotated label, predicted label)
     "How often labels were taken for each other; right ones stand at (label, label)."
     res = Counter({(l, l): int(n) for l, n in self.right.items() if n})
     first = {e.metric for e in self} - {'argument'}
@@ -164,6 +192,7 @@ def confusion(self: Errors) -> dict[tuple[str, str], int]: # by (annotated label
         if e.metric in first: res[e.gold[0] if e.gold else EXTRA, e.found[0] if e.found else MISSED] += 1
     return dict(res)
 
+# %% ../nbs/18_errors.ipynb #f0022a93
 @patch
 def confusion_table(self: Errors) -> str:
     "The confusion matrix as a Markdown table; empty cells are zeros."
@@ -177,7 +206,8 @@ def hard_negatives(
     self: Result,
     schema: Schema | list[str], # or its labels
 ) -> 'HardNegatives':
-    "For each label those that the model said in its place, the most frequent first."
+    "For each label those that the model predicted in its place, the most frequent first."
     from iepile_nb.negatives import HardNegatives
     given = self.texts.given
-    return HardNegatives.build(schema, predictions=given.path if given.rows is None else given.rows, method='mistakes')
+    predictions = given.path if given.rows is None else given.rows
+    return HardNegatives.build(schema, predictions=predictions, method='mistakes')

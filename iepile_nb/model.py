@@ -4,21 +4,24 @@
 
 # %% auto #0
 __all__ = ['CONTRACT', 'PeakMemory', 'adapter_folders', 'add_lora', 'answer_loss', 'check_adapter', 'check_family',
-           'choose_template', 'fast_dtypes', 'load_adapters', 'load_base', 'load_model', 'make_contract',
-           'merged_adapters', 'packs_exactly', 'pick_dtype', 'preset', 'push', 'quantization', 'read_contract',
-           'seq2seq_answers', 'tiny_path', 'use_preset']
+           'choose_template', 'compare_merged', 'fast_dtypes', 'find_model', 'linear_names', 'load_adapters',
+           'load_base', 'load_model', 'make_contract', 'merged', 'merged_adapters', 'packs_exactly', 'pick_dtype',
+           'plan', 'preset', 'push', 'quantization', 'read_contract', 'save_merged', 'seq2seq_answers', 'tiny_path',
+           'use_preset']
 
 # %% ../nbs/A4_model.ipynb #715e8f6b
-from .base import (check_family, fast_dtypes, load_base, pick_dtype, quantization,
+from .base import (check_family, fast_dtypes, find_model, load_base, pick_dtype, quantization,
                             seq2seq_answers, tiny_path)
-from .lora import (adapter_folders, add_lora, answer_loss, check_adapter, load_adapters,
-                            load_model, packs_exactly)
-from .lib.contract import CONTRACT, make_contract, read_contract, merged_adapters
+from .lora import (adapter_folders, add_lora, answer_loss, check_adapter, linear_names,
+                            load_adapters, load_model, packs_exactly)
+from .lib.contract import CONTRACT, make_contract, merged_adapters, read_contract
 from .lib.presets import choose_template, preset, use_preset
-from .lib.memory import PeakMemory
-from .lib.publish import push
+from .lib.memory import PeakMemory, plan
+from .lib.publish import merged, push, save_merged
+from .lib.compare import compare_merged
 
 _all_ = ['CONTRACT', 'PeakMemory', 'adapter_folders', 'add_lora', 'answer_loss', 'check_adapter',
-          'check_family', 'choose_template', 'fast_dtypes', 'load_adapters', 'load_base', 'load_model',
-          'make_contract', 'merged_adapters', 'packs_exactly', 'pick_dtype', 'preset', 'push',
-          'quantization', 'read_contract', 'seq2seq_answers', 'tiny_path', 'use_preset']
+         'check_family', 'choose_template', 'compare_merged', 'fast_dtypes', 'find_model', 'linear_names',
+         'load_adapters', 'load_base', 'load_model', 'make_contract', 'merged', 'merged_adapters',
+         'packs_exactly', 'pick_dtype', 'plan', 'preset', 'push', 'quantization', 'read_contract',
+         'save_merged', 'seq2seq_answers', 'tiny_path', 'use_preset']

@@ -87,7 +87,6 @@ def _first(tokenizer, template):
     bos = tokenizer.bos_token_id
     return [bos] if template.bos and bos is not None and tokenizer.encode('a')[:1] == [bos] else []
 
-# %% ../nbs/08_prompt.ipynb #26820563
 def encode_prompt(
     tokenizer,
     template: Template,
@@ -112,7 +111,6 @@ def eos_id(
     if eos is None: raise UserError('the tokenizer has no end-of-sequence token; choose another --template')
     return tokenizer.convert_tokens_to_ids(eos)
 
-# %% ../nbs/08_prompt.ipynb #b8d3eda9
 def stop_ids(
     tokenizer,
     template: Template,
@@ -149,7 +147,7 @@ def shorten_text(
     return text[:good[-1] if good else n]
 
 # %% ../nbs/08_prompt.ipynb #715c4a48
-def input_of(instruction):
+def input_of(instruction: str) -> tuple: # the text, and a function from another text to an instruction
     "The input text of an instruction, and a function that puts another text in its place."
     try: d = json.loads(instruction)
     except (ValueError, RecursionError): d = None
@@ -174,9 +172,9 @@ def fit_prompt(
         ids = encode_prompt(tokenizer, template, put(kept))
         if len(ids) <= room: best, low = (ids, len(text) - len(kept)), n + 1
         else: high = n - 1
-    if best is None: raise UserError(f'without any input text the prompt takes {len(ids)} tokens, and there is room '
-                                     f'for {max(room, 0)}; raise --cutoff_len or ask fewer labels at a time')
-    return best
+    if best: return best
+    raise UserError(f'without any input text the prompt takes {len(ids)} tokens, and there is room for '
+                    f'{max(room, 0)}; raise --cutoff_len or ask fewer labels at a time')
 
 # %% ../nbs/08_prompt.ipynb #0260e683
 def encode_row(
@@ -189,10 +187,8 @@ def encode_row(
     max_target_length: int = 256,         # tokens that its answer may keep in any case
 ) -> Encoded:
     "A row as ids and labels. Rows within `cutoff_len` are never touched; see `fit_prompt` for the others."
-    answer = []
-    if output is not None:
-        control = control_tokens(tokenizer, template)
-        answer = encode_text(tokenizer, control, output) + [eos_id(tokenizer, template)]
+    end = [] if output is None else [eos_id(tokenizer, template)]
+    answer = encode_text(tokenizer, control_tokens(tokenizer, template), output or '') + end
     prompt = encode_prompt(tokenizer, template, instruction)
     left_out, n = 0, len(answer)
     if len(prompt) + n > cutoff_len:
@@ -217,15 +213,22 @@ def tokens_html(
     return f'<div style="white-space:pre-wrap;font-family:monospace">{"".join(parts)}</div>'
 
 # %% ../nbs/08_prompt.ipynb #78c3d92a
-def wanted_tokens(wanted):
-    "Places in a flattened table [rows, columns] where a token is wanted (not -100), and those tokens."
+def wanted_tokens(
+    wanted: list[list[int]], # for each token what should come next, or -100
+) -> dict:                   # places, labels: [tokens to learn]
+    "The places in a flattened table [rows, columns] where a token is wanted (not -100), and those tokens."
     import torch
     wanted = torch.tensor(wanted).flatten()
     places = (wanted != -100).nonzero()[:, 0]
     return {'places': places, 'labels': wanted[places]}
 
-def next_tokens(labels): return [[*l[1:], -100] for l in labels]
+def next_tokens(
+    labels: list[list[int]], # for each token what it is itself, -100 where nothing is learned
+) -> list[list[int]]:        # for each token what comes next; same shape
+    "Labels moved one place to the left."
+    return [[*l[1:], -100] for l in labels]
 
+# %% ../nbs/08_prompt.ipynb #25ba6327
 def collate(
     rows: list[Encoded],
     pad_id: int,          # what fills the left; it is masked out
@@ -236,7 +239,8 @@ def collate(
     def pad(ids, fill): return [fill] * (n - len(ids)) + list(ids)
     mask = torch.tensor([pad([1] * len(r.input_ids), 0) for r in rows])
     return {'input_ids': torch.tensor([pad(r.input_ids, pad_id) for r in rows]), 'attention_mask': mask,
-            'position_ids': (mask.cumsum(1) - 1).clamp(min=0), **wanted_tokens(next_tokens([pad(r.labels, -100) for r in rows]))}
+            'position_ids': (mask.cumsum(1) - 1).clamp(min=0),
+            **wanted_tokens(next_tokens([pad(r.labels, -100) for r in rows]))}
 
 # %% ../nbs/08_prompt.ipynb #966b1db5
 from .lib.templates import TEMPLATES

@@ -19,51 +19,70 @@ from ..evaluate import RULES, evaluate, why
 from .common import Flag, at_least, command, old_flags
 
 # %% ../../nbs/cli/eval.ipynb #4c3eb56d
-def _rounded(d): return {k: [round(x, 2) for x in v] if isinstance(v, tuple) else round(v, 2) for k, v in d.items()}
+def _rounded(entry):
+    "An entry or intervals with two decimals."
+    return {k: [round(x, 2) for x in v] if isinstance(v, tuple) else round(v, 2) for k, v in entry.items()}
 
 def save_result(
     result: Result,
-    path: str | Path,           # JSON: total, groups; under the default rules `macro`, `intervals`, `rules`, `notes`
+    path: str | Path,           # JSON: total, groups; by the default rules macro, intervals, rules, notes
     spread: dict | None = None, # from `Result.intervals`
 ):
     "Write a result, rounded to two decimals."
-    res = {name: _rounded(d) for name, d in result.items()}
+    res = {name: _rounded(entry) for name, entry in result.items()}
     if 'n' in result['total']:
-        res |= {'macro': _rounded(macro(result.scores)), **({'intervals': _rounded(spread)} if spread else {})}
+        res['macro'] = _rounded(macro(result.scores))
+        if spread: res['intervals'] = _rounded(spread)
         res |= {'rules': result.rules, 'notes': result.notes}
-    with atomic_write(path) as f: f.write((json.dumps(res, ensure_ascii=False, indent=4) + '\n').encode('utf-8'))
+    with atomic_write(path) as f:
+        f.write((json.dumps(res, ensure_ascii=False, indent=4) + '\n').encode('utf-8'))
 
 # %% ../../nbs/cli/eval.ipynb #65b69bb6
 def _parser():
     "The arguments of `iepile_eval`."
-    p = argparse.ArgumentParser(prog='iepile_eval', description='Score a prediction file: precision, recall, F1.',
-        epilog='example: iepile_eval outputs/NER/answers.json --sort_by source --report outputs/NER/report.html')
+    p = argparse.ArgumentParser(
+        prog='iepile_eval', description='Score a prediction file: precision, recall, F1.',
+        epilog='example: iepile_eval outputs/NER/answers.json --sort_by source '
+               '--report outputs/NER/report.html')
     a = p.add_argument
     a('file', nargs='?', help='rows with label and output, one JSON object a line')
     a('--path1', help='the same, as the original calls it')
     a('--task', type=str.upper, choices=list(TASKS), help='default: taken from the rows')
     a('--sort_by', default='', help='also score by source, label, language, length, task or any field')
-    a('--rules', default='default', choices=RULES, help="original: exactly as IEPile's script (%(default)s)")
-    a('--match_mode', default='normal', choices=COUNTING_MODES, help='set: repeats are dropped first (%(default)s)')
-    a('--matching', default='strict', choices=MATCHING, help='how equal strings must be (%(default)s)')
-    a('--metrics_list', default='f1', help='only f1, as items are compared whole')
-    a('--against', help='another prediction file for the same test rows: is the difference more than chance?')
-    a('--draws', type=at_least(0), help=f'of the bootstrap that gives the intervals; 0 = no intervals ({DRAWS}; --against 10000)')
-    a('--report', metavar='FILE.html', help='also write a page with scores, plots, errors and every prediction')
-    a('--errors', action='store_true', help='also count the kinds of errors, with an example each')
-    a('--why', action='store_true', help='look for the causes of a bad score instead')
     a('--limit', type=at_least(1), help='read only the first N rows')
     a('--output', help='where the scores go (default: output_msg/FILE beside the input)')
+    _add_rules(a)
+    _add_parts(a)
     old_flags(p, [Flag('--language', 'the rows say what was asked'),
                   Flag('--NAN', f"'{NAN}' is what IEPile's answers say"),
                   Flag('--prefix', 'answers are JSON and have no prefix')])
     return p
 
+# %% ../../nbs/cli/eval.ipynb #9209c55d
+def _add_rules(a):
+    "How to score."
+    a('--rules', default='default', choices=RULES, help="original: exactly as IEPile's script (%(default)s)")
+    a('--match_mode', default='normal', choices=COUNTING_MODES, help='set: repeats are dropped (%(default)s)')
+    a('--matching', default='strict', choices=MATCHING, help='how equal strings must be (%(default)s)')
+    a('--metrics_list', default='f1', help='only f1, as items are compared whole')
+
+def _add_parts(a):
+    "What else to print and write."
+    a('--against', help='another prediction file for the same test rows: is the difference more than chance?')
+    a('--draws', type=at_least(0),
+      help=f'of the bootstrap that gives the intervals; 0 = no intervals ({DRAWS}; --against 10000)')
+    a('--report', metavar='FILE.html', help='also write a page: scores, plots, errors and every prediction')
+    a('--errors', action='store_true', help='also count the kinds of errors, with an example each')
+    a('--why', action='store_true', help='look for the causes of a bad score instead')
+
 # %% ../../nbs/cli/eval.ipynb #2a941e72
 def _refuse(o, path, target):
     "Say no to what does not go together, before anything is read or written."
+    if o.metrics_list != 'f1':
+        raise UserError(f"no metric '{o.metrics_list}': only f1, as items are compared whole")
     if o.why and (o.report or o.errors or o.against or o.output):
-        raise UserError('--why finds causes and makes no scores; leave out --report, --errors, --against and --output')
+        raise UserError('--why finds causes and makes no scores; '
+                        'leave out --report, --errors, --against and --output')
     if o.rules == 'original' and (o.report or o.errors):
         raise UserError('errors and reports follow the default rules; leave out --rules original')
     for p in filter(None, (target, o.report)): check_apart(p, path, o.against or path)
@@ -75,11 +94,16 @@ def main(argv):
     p = _parser()
     o = p.parse_args(argv)
     if not (path := o.file or o.path1): p.error('which file? iepile_eval FILE')
-    if o.metrics_list != 'f1': raise UserError(f"no metric '{o.metrics_list}': only f1, as items are compared whole")
     target = Path(o.output) if o.output else Path(path).parent/'output_msg'/Path(path).name
     _refuse(o, path, target)
-    if o.why: return print(why(path, o.task, o.limit))
-    score = partial(evaluate, task=o.task, rules=o.rules, match_mode=o.match_mode, limit=o.limit, matching=o.matching)
+    if o.why: print(why(path, o.task, o.limit))
+    else: _score(o, path, target)
+
+# %% ../../nbs/cli/eval.ipynb #e8990d59
+def _score(o, path, target):
+    "Print the scores, what else was asked for, and save them."
+    score = partial(evaluate, task=o.task, rules=o.rules, match_mode=o.match_mode, limit=o.limit,
+                    matching=o.matching)
     result = score(path, sort_by=o.sort_by)
     draws = {} if o.draws is None else {'draws': o.draws}
     spread = result.intervals(**draws) if o.draws != 0 and o.rules == 'default' else None
@@ -88,7 +112,8 @@ def main(argv):
     print(result.rules)
     try: save_result(result, target, spread)
     except OSError as e:
-        raise input_error(target, msg=f'the scores are not saved ({e.strerror or e}); --output names another place') from None
+        msg = f'the scores are not saved ({e.strerror or e}); --output names another place'
+        raise input_error(target, msg=msg) from None
     print(target)
 
 # %% ../../nbs/cli/eval.ipynb #2a941e8b

@@ -8,36 +8,19 @@ __all__ = ['main']
 # %% ../../nbs/cli/model.ipynb #e77802b1
 import argparse, tempfile
 
-import torch
-from transformers import AutoTokenizer
-
 from ..lib.io import in_notebook, write_jsonl
-from ..prompt import get_template
-from ..base import find_model, pick_dtype, with_padding
-from ..lora import load_model
-from ..lib.contract import make_contract, merged_adapters, read_contract
 from ..lib.presets import PRESETS, choose_template, preset_template
-from ..lib.memory import PeakMemory, matmul_speed, plan, shape_of
-from ..lib.publish import merged, new_folder, push, save_merged
-from ..lib.merge_check import compare_merged
 from .common import command
 
 # %% ../../nbs/cli/model.ipynb #12b85ebb
-def _parser():
-    "The arguments of `iepile_model`."
-    p = argparse.ArgumentParser(prog='iepile_model', allow_abbrev=False,
-        description='Plan a training, merge an adapter, put it on the hub.', epilog='example: iepile_model plan --model_name_or_path tiny --train_file outputs/NER/train.json')
-    parts = p.add_subparsers(dest='part', required=True)
-    parts.add_parser('presets', help='what --preset can be')
-    q = parts.add_parser('plan', help='memory and time; takes all options of iepile_train', allow_abbrev=False)
-    q.add_argument('--memory', type=float, help='GB there are (those of this machine)')
-    q.add_argument('--dry_run', action='store_true', help='train three steps on the longest rows and compare')
-    q = parts.add_parser('merge', help='an adapter into its base', allow_abbrev=False)
-    _merge_arguments(q.add_argument)
-    q = parts.add_parser('push', help='a folder to the hub', allow_abbrev=False)
-    for a, h in (('folder', 'of an adapter or a model'), ('name', 'OWNER/NAME')): q.add_argument(a, help=h)
-    q.add_argument('--public', action='store_true', help='visible to everybody')
-    return p
+def _plan_arguments(a):
+    a('--memory', type=float, help='GB there are (those of this machine)')
+    a('--dry_run', action='store_true', help='train three steps on the longest rows and compare')
+
+def _push_arguments(a):
+    a('folder', help='of an adapter or a model')
+    a('name', help='OWNER/NAME')
+    a('--public', action='store_true', help='visible to everybody')
 
 # %% ../../nbs/cli/model.ipynb #befba417
 def _merge_arguments(a):
@@ -51,81 +34,148 @@ def _merge_arguments(a):
     a('--limit', type=int, default=100, help='rows that are asked (%(default)s)')
     a('--trust_remote_code', action='store_true', help="run a model's own program code")
 
+# %% ../../nbs/cli/model.ipynb #5d8b187c
+def _parser():
+    "The arguments of `iepile_model`."
+    plan = 'example: iepile_model plan --model_name_or_path tiny --train_file outputs/NER/train.json'
+    merge = 'example: iepile_model merge --checkpoint_dir outputs/lora --output_dir outputs/merged'
+    p = argparse.ArgumentParser(prog='iepile_model', allow_abbrev=False, epilog=plan,
+                                description='Plan a training, merge an adapter, put it on the hub.')
+    parts = p.add_subparsers(dest='part', required=True)
+    def part(name, run, about, example=None):
+        q = parts.add_parser(name, help=about, epilog=example, allow_abbrev=False)
+        q.set_defaults(run=run)
+        return q.add_argument
+    part('presets', _presets, 'what --preset can be')
+    _plan_arguments(part('plan', _plan, 'memory and time; takes all options of iepile_train', plan))
+    _merge_arguments(part('merge', _merge, 'an adapter into its base', merge))
+    push = 'example: iepile_model push outputs/lora OWNER/NAME'
+    _push_arguments(part('push', _push, 'a folder to the hub', push))
+    return p
+
 # %% ../../nbs/cli/model.ipynb #79ec664c
 def _presets(o, rest):
+    "Print a line for each preset."
     width = max(map(len, PRESETS))
     for name, p in PRESETS.items(): print(f'{name:{width}}  ' + ' '.join(f'{k}={v}' for k, v in p.items()))
 
+def _push(o, rest):
+    "Upload a folder."
+    from iepile_nb.lib.publish import push
+    print(f'{o.folder} is at {push(o.folder, o.name, not o.public)}')
+
+# %% ../../nbs/cli/model.ipynb #1a40dc61
 def _merged_contract(o, model, tokenizer, agreed, bits):
     "What a merged model must be asked with, as far as it is known."
+    from iepile_nb.lib.contract import make_contract, merged_adapters
+    from iepile_nb.prompt import get_template
     template = o.template or preset_template(None, o.model_name_or_path, o.checkpoint_dir)
     if not (agreed or template): return None
     agreed = agreed or make_contract(model, tokenizer, get_template(template, tokenizer), bits=bits)
     return {**agreed, 'under': merged_adapters(model, o.checkpoint_dir)}
 
-def _push(o, rest): print(f'{o.folder} is at {push(o.folder, o.name, not o.public)}')
-
+# %% ../../nbs/cli/model.ipynb #1ebf6865
 def _merge(o, rest):
+    "Merge adapters into their base; ask both models, if there are rows to ask."
     from iepile_nb.infer import read_rows
+    from iepile_nb.lib.contract import read_contract
+    from iepile_nb.lib.publish import merged, new_folder, save_merged
     new_folder(o.output_dir)
     rows = read_rows(o.check_file, o.limit, keep=False) if o.check_file else []
-    agreed, hub = read_contract(o.checkpoint_dir), {'trust_remote_code': o.trust_remote_code}
+    agreed = read_contract(o.checkpoint_dir)
     bits = o.bits or (agreed or {}).get('bits', 16)
-    model, tokenizer = merged(o.model_name_or_path, o.checkpoint_dir, bits, o.dtype, **hub)
+    model, tokenizer = merged(o.model_name_or_path, o.checkpoint_dir, bits, o.dtype,
+                              trust_remote_code=o.trust_remote_code)
     save_merged(model, tokenizer, o.output_dir, _merged_contract(o, model, tokenizer, agreed, bits))
     print(f'{o.output_dir}: merged' + (f', on weights of {bits} bits' if bits < 16 else ''))
-    if not rows: return
-    two = load_model(o.model_name_or_path, o.checkpoint_dir, bits, o.dtype, **hub)
-    template = choose_template(*two, o.template, o.checkpoint_dir)
-    found = compare_merged(rows, two, load_model(o.output_dir, dtype=o.dtype, **hub), template)
+    if rows: _check_merged(o, rows, bits)
+
+# %% ../../nbs/cli/model.ipynb #c62a0e28
+def _check_merged(o, rows, bits):
+    "Ask the base with its adapters and the merged model, and print how alike they answer."
+    from iepile_nb.lora import load_model
+    from iepile_nb.lib.compare import compare_merged
+    how = {'dtype': o.dtype, 'trust_remote_code': o.trust_remote_code}
+    apart = load_model(o.model_name_or_path, o.checkpoint_dir, bits, **how)
+    template = choose_template(*apart, o.template, o.checkpoint_dir)
+    found = compare_merged(rows, apart, load_model(o.output_dir, **how), template)
     print(f"{found['rows']} rows asked: {100 * found['equal']:.1f}% of the answers are equal")
     for k, v in found['f1'].items(): print(f"{k} {v:.2f} with the adapter, {found['f1_other'][k]:.2f} merged")
 
 # %% ../../nbs/cli/model.ipynb #448b125d
-def _plan(o, rest):
-    from iepile_nb import train as T
-    given = T.parse([*rest, '--output_dir', ''])
-    s = T.settings(**{**given, 'output_dir': 'unused'})
-    shape = shape_of(s.model_name_or_path, pick_dtype('bf16' if s.bf16 else 'fp16' if s.fp16 else None),
-                     None if s.finetuning_type == 'full' else s.lora_r, trust_remote_code=s.trust_remote_code)
-    hub = {'trust_remote_code': s.trust_remote_code}
-    tokenizer = with_padding(AutoTokenizer.from_pretrained(find_model(s.model_name_or_path), **hub))
+def _shape(s):
+    "The model that would be trained, without numbers."
+    from iepile_nb.base import pick_dtype
+    from iepile_nb.lib.memory import shape_of
+    dtype = pick_dtype('bf16' if s.bf16 else 'fp16' if s.fp16 else None)
+    rank = None if s.finetuning_type == 'full' else s.lora_r
+    return shape_of(s.model_name_or_path, dtype, rank, trust_remote_code=s.trust_remote_code)
+
+def _encoded_rows(s, rows):
+    "Training rows as token ids."
+    from transformers import AutoTokenizer
+    from iepile_nb.base import find_model, with_padding
+    from iepile_nb.prompt import get_template
+    from iepile_nb.train import encode_rows
+    path = find_model(s.model_name_or_path)
+    tokenizer = with_padding(AutoTokenizer.from_pretrained(path, trust_remote_code=s.trust_remote_code))
     lengths = {k: getattr(s, k) for k in ('cutoff_len', 'max_source_length', 'max_target_length')}
-    template, rows = get_template(s.template, tokenizer), T.read_train_rows(s.train_file, s.limit)
-    rows = T.encode_rows(rows, tokenizer, template, **lengths)
-    sizes = [(len(r.input_ids), sum(l != -100 for l in r.labels)) for r in rows]
-    device = 'cuda' if torch.cuda.is_available() else 'cpu'
-    p = plan(shape, sizes, s.bits, s.per_device_train_batch_size, s.num_train_epochs, bool(s.activation_checkpointing),
-             o.memory and o.memory * 2**30, matmul_speed(device, next(shape.parameters()).dtype))
-    print(f'{len(rows)} rows of {sum(n for n, _ in sizes) / len(rows):.0f} tokens, the longest {max(sizes)[0]}')
+    return encode_rows(rows, tokenizer, get_template(s.template, tokenizer), **lengths)
+
+# %% ../../nbs/cli/model.ipynb #c996bff0
+def _plan(o, rest):
+    "Print what a training would need."
+    import torch
+    from iepile_nb.lib.memory import matmul_speed, plan
+    from iepile_nb.lib.options import parse, settings
+    from iepile_nb.train import read_train_rows
+    given = parse([*rest, '--output_dir', ''])
+    s = settings(**{**given, 'output_dir': 'unused'})
+    shape, rows = _shape(s), read_train_rows(s.train_file, s.limit)
+    encoded = _encoded_rows(s, rows)
+    sizes = [(len(r.input_ids), sum(l != -100 for l in r.labels)) for r in encoded]
+    speed = matmul_speed('cuda' if torch.cuda.is_available() else 'cpu', next(shape.parameters()).dtype)
+    p = plan(shape, sizes, s.bits, s.per_device_train_batch_size, s.num_train_epochs,
+             bool(s.activation_checkpointing), o.memory and o.memory * 2**30, speed)
+    mean = sum(n for n, _ in sizes) / len(sizes)
+    print(f'{len(rows)} rows of {mean:.0f} tokens, the longest {max(sizes)[0]}')
     print(p)
-    if o.dry_run: _dry_run(T, given, p, rows, s)
+    if o.dry_run: _dry_run(given, s, rows, sizes, p)
 
 # %% ../../nbs/cli/model.ipynb #28643df1
-def _dry_run(T, given, p, rows, s):
-    "Three steps on the longest rows, and what they took."
-    size = s.per_device_train_batch_size
-    order = sorted(range(len(rows)), key=lambda i: -len(rows[i].input_ids))[:size]
-    all_rows = T.read_train_rows(s.train_file, s.limit)
+def _three_steps(given, rows):
+    "Train three steps on these rows: bytes at most, seconds a step."
+    import torch
+    from iepile_nb.lib.memory import PeakMemory
+    from iepile_nb.train import train
+    gpu = torch.cuda.is_available()
     with tempfile.TemporaryDirectory() as tmp, PeakMemory() as seen:
-        write_jsonl(f'{tmp}/rows.json', [all_rows[i] for i in order])
-        if torch.cuda.is_available(): torch.cuda.reset_peak_memory_stats()
-        r = T.train(**{**given, 'train_file': f'{tmp}/rows.json', 'output_dir': f'{tmp}/out', 'max_steps': 3,
-                       'save_strategy': 'no', 'disable_tqdm': True, 'logging_steps': 1})
-        peak = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else seen.peak
-    took = next(e['train_runtime'] for e in r['log'] if 'train_runtime' in e) / 3
+        write_jsonl(f'{tmp}/rows.json', rows)
+        if gpu: torch.cuda.reset_peak_memory_stats()
+        r = train(**{**given, 'train_file': f'{tmp}/rows.json', 'output_dir': f'{tmp}/out', 'max_steps': 3,
+                     'save_strategy': 'no', 'disable_tqdm': True, 'logging_steps': 1})
+        peak = torch.cuda.max_memory_allocated() if gpu else seen.peak
+    return peak, next(e['train_runtime'] for e in r['log'] if 'train_runtime' in e) / 3
+
+# %% ../../nbs/cli/model.ipynb #ccb61443
+def _dry_run(given, s, rows, sizes, p):
+    "Three steps on the longest rows, beside the plan."
+    size, more = s.per_device_train_batch_size, s.gradient_accumulation_steps
+    longest = sorted(range(len(rows)), key=lambda i: -sizes[i][0])[:size]
+    peak, took = _three_steps(given, [rows[i] for i in longest])
     gb = f'{peak / 2**30:.2f} GB at most ({p.total / 2**30:.2f} planned)'
     print(f'three steps on the longest rows: {gb}, {took:.2f} s a step')
-    steps = -(-len(rows) // (size * s.gradient_accumulation_steps)) * s.num_train_epochs
-    print(f'so {steps:.0f} steps take at most {steps * took * s.gradient_accumulation_steps / 60:.1f} minutes')
+    steps = -(-len(rows) // (size * more)) * s.num_train_epochs
+    print(f'so {steps:.0f} steps take at most {steps * took * more / 60:.1f} minutes')
 
+# %% ../../nbs/cli/model.ipynb #c83ac6d1
 @command
 def main(argv):
     "Plan, merge, push."
     p = _parser()
     o, rest = p.parse_known_args(argv)
     if rest and o.part != 'plan': p.error(f'unrecognized arguments: {" ".join(rest)}')
-    {'presets': _presets, 'plan': _plan, 'merge': _merge, 'push': _push}[o.part](o, rest)
+    o.run(o, rest)
 
 # %% ../../nbs/cli/model.ipynb #2eec4f5f
 if __name__ == '__main__' and not in_notebook(): raise SystemExit(main())

@@ -11,20 +11,25 @@ import argparse
 from ..lib.io import UserError, check_apart, in_notebook, progress
 from ..tasks import TASKS
 from ..records import IMPORTERS, infer_schema, read_records, read_schema
-from ..lookalikes import ENCODER, METHODS
+from ..lib.encoder import ENCODER
+from ..lookalikes import METHODS
 from ..negatives import HardNegatives, names
 from .common import at_least, command
 
 # %% ../../nbs/cli/negatives.ipynb #ade41663
+_EXAMPLE = ('example: iepile_negatives --schema_path data/RE/schema.json --task RE '
+            '--tgt_path outputs/hard_RE.json')
+
 def _parser():
     "The arguments of `iepile_negatives`."
     p = argparse.ArgumentParser(prog='iepile_negatives', description='Build a dictionary of hard negatives.',
-        epilog='example: iepile_negatives --schema_path data/RE/schema.json --task RE --tgt_path outputs/hard_RE.json')
+                                epilog=_EXAMPLE)
     a = p.add_argument
-    a('--schema_path', required=True, help='schema file, see 02_data; auto = the labels that --src_path uses')
+    a('--schema_path', required=True, help='schema file; auto = the labels that --src_path uses')
     a('--task', default='NER', type=str.upper, choices=list(TASKS), help='default %(default)s')
-    a('--method', default='ngram', choices=METHODS, help='what to go by: ngram = the names, encoder = their meaning, '
-      'records = --src_path, mistakes = --predictions, all = names and whatever else is given (%(default)s)')
+    a('--method', default='ngram', choices=METHODS,
+      help='what to go by: ngram = the names, encoder = their meaning, records = --src_path, '
+           'mistakes = --predictions, all = names and whatever else is given (%(default)s)')
     a('--src_path', help='annotated records')
     a('--from', dest='form', default='records', choices=list(IMPORTERS), help='their format (%(default)s)')
     a('--predictions', help='a prediction file, of texts that were annotated')
@@ -34,24 +39,29 @@ def _parser():
     return p
 
 # %% ../../nbs/cli/negatives.ipynb #b6f1a9d2
-METHOD_INPUTS = dict(src_path=('records', 'all'), predictions=('mistakes', 'all'), encoder=('encoder', 'all')) # which methods use what
+METHOD_INPUTS = { # which methods use what
+    'src_path': ('records', 'all'), 'predictions': ('mistakes', 'all'), 'encoder': ('encoder', 'all')}
 
 def _check(o):
     "Is all that is given used, and nothing overwritten?"
     auto = o.schema_path == 'auto'
-    if auto and not o.src_path: raise UserError('--schema_path auto takes the labels from the records; give --src_path')
+    if auto and not o.src_path:
+        raise UserError('--schema_path auto takes the labels from the records; give --src_path')
     for k, methods in METHOD_INPUTS.items():
         if getattr(o, k) and o.method not in methods and not (auto and k == 'src_path'):
             raise UserError(f"--method {o.method} does not use --{k}; --method {' and '.join(methods)} do")
     check_apart(o.tgt_path, *filter(None, (o.schema_path, o.src_path, o.predictions)))
 
+# %% ../../nbs/cli/negatives.ipynb #c1899214
 @command
 def main(argv):
     "Build a hard-negative dictionary."
-    _check(o := _parser().parse_args(argv))
+    o = _parser().parse_args(argv)
+    _check(o)
     read = lambda: progress(read_records(o.src_path, o.task, limit=o.limit, form=o.form), 'records')
     schema = infer_schema(read(), o.task) if o.schema_path == 'auto' else read_schema(o.schema_path, o.task)
-    found = HardNegatives.build(names(o.task, schema), read() if o.src_path else None, o.predictions, o.method, o.encoder)
+    records = read() if o.src_path else None
+    found = HardNegatives.build(names(o.task, schema), records, o.predictions, o.method, o.encoder)
     found.save(o.tgt_path)
     print(f'{o.tgt_path}: {len(found)} labels, {sum(map(len, found.values()))} hard negatives')
 

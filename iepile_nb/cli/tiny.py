@@ -17,24 +17,54 @@ from transformers import AutoTokenizer, LlamaForCausalLM
 
 from ..lib.io import in_notebook, input_error
 from ..train import spawn
-from ..corpus import training_rows
-from ..tiny import Run, grow, new_model, pretrain, sample_rows, set_copying, train_tokenizer
+from ..lib.copying import set_copying
+from ..lib.pretraining import PretrainingRun, pretrain, sample_rows
+from ..lib.tokenizer import train_tokenizer
+from ..lib.training_rows import training_rows
+from ..tiny import grow, new_model
 from .common import command
 
 # %% ../../nbs/cli/tiny.ipynb #316cdffe
+_EXAMPLE = 'example: python -m iepile_nb.cli.tiny --out outputs/tiny --minutes 120 --compile --nproc 2'
+
 def _parser():
+    "The arguments of the command."
     p = argparse.ArgumentParser(prog='python -m iepile_nb.cli.tiny', description=main.__doc__,
-                                epilog='example: python -m iepile_nb.cli.tiny --out outputs/tiny --minutes 120 --compile --nproc 2')
-    p.add_argument('--out', required=True, help='folder for checkpoint (model/, state.pt) and log.jsonl')
-    p.add_argument('--minutes', type=float, default=120, help='time to train; the rate falls until then')
-    p.add_argument('--resume', action='store_true', help='go on from the checkpoint in --out')
-    p.add_argument('--start', help='folder of a model to go on from, with a new optimizer and new data (give another --seed)')
-    p.add_argument('--layers', type=int, default=6, help='of the model; one to go on from grows to them (%(default)s)')
-    p.add_argument('--seed', type=int, default=42)
-    p.add_argument('--compile', action='store_true', help='a third faster; needs a C++ compiler')
-    p.add_argument('--nproc', type=int, default=1, help='processes that train together, one for each core')
-    p.add_argument('--limit', type=int, default=30, help='rows of each task and language scored on the way')
+                                epilog=_EXAMPLE)
+    a = p.add_argument
+    a('--out', required=True, help='folder for checkpoint (model/, state.pt) and log.jsonl')
+    a('--minutes', type=float, default=120, help='time to train; the rate falls until then')
+    a('--resume', action='store_true', help='go on from the checkpoint in --out')
+    a('--start', help='folder of a model to go on from, with a new optimizer and new data '
+                      '(give another --seed)')
+    a('--layers', type=int, default=6, help='of the model; one to go on from grows to them (%(default)s)')
+    a('--seed', type=int, default=42)
+    a('--compile', action='store_true', help='a third faster; needs a C++ compiler')
+    a('--nproc', type=int, default=1, help='processes that train together, one for each core')
+    a('--limit', type=int, default=30, help='rows of each task and language scored on the way')
     return p
+
+# %% ../../nbs/cli/tiny.ipynb #3762379f
+def _weights(path): return LlamaForCausalLM.from_pretrained(path, dtype=torch.float32).train()
+
+def _started(out, a):
+    "A run from the beginning."
+    out.mkdir(parents=True, exist_ok=True)
+    if a.start: tokenizer, model = AutoTokenizer.from_pretrained(a.start), grow(_weights(a.start), a.layers)
+    else:
+        tokenizer = train_tokenizer(islice(training_rows(a.seed), 20_000))
+        model = new_model(tokenizer, a.layers)
+        set_copying(model)
+    run = PretrainingRun(out, tokenizer, model, a.minutes, seed=a.seed, compiled=a.compile)
+    run.copying = not a.start
+    return run
+
+def _resumed(out, a):
+    "A run from its checkpoint."
+    tokenizer, model = AutoTokenizer.from_pretrained(out/'model'), _weights(out/'model')
+    run = PretrainingRun(out, tokenizer, model, a.minutes, seed=a.seed, compiled=a.compile)
+    run.load()
+    return run
 
 # %% ../../nbs/cli/tiny.ipynb #316cdfbe
 @command
@@ -42,35 +72,17 @@ def main(argv):
     "Train the embedded model from nothing."
     a = _parser().parse_args(argv)
     out, there = Path(a.out), Path(a.out, 'state.pt').exists()
-    if there and not a.resume: raise input_error(out, msg='has a checkpoint; go on with --resume, or name another folder')
-    if a.resume and not there: raise input_error(out, msg='has no checkpoint to go on from; leave out --resume')
-    if a.nproc > 1 and 'WORLD_SIZE' not in os.environ: raise SystemExit(spawn(a.nproc, argv, 'iepile_nb.cli.tiny'))
+    if there and not a.resume:
+        raise input_error(out, msg='has a checkpoint; go on with --resume, or name another folder')
+    if a.resume and not there:
+        raise input_error(out, msg='has no checkpoint to go on from; leave out --resume')
+    if a.nproc > 1 and 'WORLD_SIZE' not in os.environ:
+        raise SystemExit(spawn(a.nproc, argv, 'iepile_nb.cli.tiny'))
     if a.nproc > 1: distributed.init_process_group('gloo', timeout=timedelta(hours=1))
-    torch.set_num_threads(1) # see `backward`
+    torch.set_num_threads(1) # each process has a core of its own
     torch.manual_seed(a.seed)
     run = _resumed(out, a) if a.resume else _started(out, a)
     pretrain(run, sample_rows(a.limit, a.seed + 1) if a.limit else None)
-
-# %% ../../nbs/cli/tiny.ipynb #3762379f
-def _started(out, a):
-    "A run from the beginning."
-    out.mkdir(parents=True, exist_ok=True)
-    if a.start: tokenizer, model = AutoTokenizer.from_pretrained(a.start), grow(_weights(a.start), a.layers)
-    else:
-        tokenizer = train_tokenizer(islice(training_rows(a.seed), 20_000))
-        set_copying(model := new_model(tokenizer, a.layers))
-    run = Run(out, tokenizer, model, a.minutes, seed=a.seed, compiled=a.compile)
-    run.copying = not a.start
-    return run
-
-def _weights(path): return LlamaForCausalLM.from_pretrained(path, dtype=torch.float32).train()
-
-def _resumed(out, a):
-    "A run from its checkpoint."
-    run = Run(out, AutoTokenizer.from_pretrained(out/'model'), _weights(out/'model'), a.minutes, seed=a.seed,
-              compiled=a.compile)
-    run.load()
-    return run
 
 # %% ../../nbs/cli/tiny.ipynb #f033ca39
 if __name__ == '__main__' and not in_notebook(): raise SystemExit(main())

@@ -15,14 +15,14 @@ def parse_answer(
     "Read an answer, in spite of a code fence or text around it. Never raises."
     if isinstance(answer, dict): return answer, 'an object instead of its text'
     if not isinstance(answer, str) or not answer.strip(): return None, 'empty'
-    try:
-        obj = json.loads(answer)
-        return (obj, '') if isinstance(obj, dict) else (None, f'a JSON {type(obj).__name__} instead of an object')
+    try: obj = json.loads(answer)
     except RecursionError: return None, 'nested too deep'
     except ValueError: return _first_object(answer)
+    if isinstance(obj, dict): return obj, ''
+    return None, f'a JSON {type(obj).__name__} instead of an object'
 
 # %% ../../nbs/lib/answers.ipynb #32acaf84
-# the brace of an object: a key or its end follows, or another brace before it is closed; that of {this} is none
+# the brace of an object: a key or its end follows, or another brace before it closes; that of {this} is none
 _OPENS = re.compile(r'\{(?=\s*(?:\}|"(?:[^"\\]|\\.)*"\s*:)|[^{}]*(?:\{|\Z))')
 
 def _first_object(answer):

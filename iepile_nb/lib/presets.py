@@ -12,25 +12,31 @@ from pathlib import Path
 from .io import UserError
 from ..prompt import get_template
 from .templates import Template
-from .contract import check_contract, contract_template, read_contract
 
 # %% ../../nbs/lib/presets.ipynb #91979697
 TRAINED_LENGTHS = dict(cutoff_len=700, max_source_length=400, max_target_length=300)
 PUBLISHED = dict(bf16=True, bits=16, lora_r=64, lora_alpha=64., **TRAINED_LENGTHS)
 
 PRESETS = {
-    'tiny': dict(model_name_or_path='tiny', template='auto', bits=16, lora_r=32, lora_alpha=64., cutoff_len=1024),
-    'colab-t4': dict(model_name_or_path='Qwen/Qwen3-4B', template='auto', fp16=True, bits=4, lora_r=16, lora_alpha=32.,
-                     cutoff_len=1024, per_device_train_batch_size=2, gradient_accumulation_steps=8),
-    'llama2-13b-iepile': dict(PUBLISHED, model_name_or_path='meta-llama/Llama-2-13b-chat-hf', template='llama2',
-                              checkpoint_dir='zjunlp/llama2-13b-iepile-lora'),
-    'baichuan2-13b-iepile': dict(PUBLISHED, model_name_or_path='baichuan-inc/Baichuan2-13B-Chat', template='baichuan2',
-                                 checkpoint_dir='zjunlp/baichuan2-13b-iepile-lora'),
-    'oneke': dict(PUBLISHED, model_name_or_path='zjunlp/OneKE', template='llama2_zh'),
-    'llama3-8b-iepile': dict(PUBLISHED, model_name_or_path='meta-llama/Meta-Llama-3-8B-Instruct', template='alpaca',
-                             checkpoint_dir='zjunlp/llama3-8b-iepile-lora'),
-    'qwen1.5-14b-iepile': dict(PUBLISHED, model_name_or_path='Qwen/Qwen1.5-14B-Chat', template='qwen',
-                               checkpoint_dir='zjunlp/qwen1.5-14b-iepile-lora'),
+    'tiny': dict(model_name_or_path='tiny', template='auto', bits=16, lora_r=32, lora_alpha=64.,
+                 cutoff_len=1024),
+    'colab-t4': dict(model_name_or_path='Qwen/Qwen3-4B', template='auto', fp16=True, bits=4, lora_r=16,
+                     lora_alpha=32., cutoff_len=1024, per_device_train_batch_size=2,
+                     gradient_accumulation_steps=8),
+}
+
+# %% ../../nbs/lib/presets.ipynb #09e209dd
+def _published(base, template, adapter=None):
+    adapter = {'checkpoint_dir': adapter} if adapter else {}
+    return {**PUBLISHED, 'model_name_or_path': base, 'template': template, **adapter}
+
+PRESETS |= {
+    'llama2-13b-iepile': _published('meta-llama/Llama-2-13b-chat-hf', 'llama2', 'zjunlp/llama2-13b-iepile-lora'),
+    'baichuan2-13b-iepile': _published('baichuan-inc/Baichuan2-13B-Chat', 'baichuan2',
+                                       'zjunlp/baichuan2-13b-iepile-lora'),
+    'oneke': _published('zjunlp/OneKE', 'llama2_zh'),
+    'llama3-8b-iepile': _published('meta-llama/Meta-Llama-3-8B-Instruct', 'alpaca', 'zjunlp/llama3-8b-iepile-lora'),
+    'qwen1.5-14b-iepile': _published('Qwen/Qwen1.5-14B-Chat', 'qwen', 'zjunlp/qwen1.5-14b-iepile-lora'),
 }
 
 # %% ../../nbs/lib/presets.ipynb #2334516e
@@ -51,12 +57,18 @@ def use_preset(
     parser.set_defaults(**{k: v for k, v in preset(name).items() if k in known})
 
 # %% ../../nbs/lib/presets.ipynb #7c5ecfb4
-def preset_template(name, base, adapter):
-    "The template of a preset, by its name, or by what its adapter or its model is called."
+def _last_part(path): return Path(str(path or '')).name.lower()
+
+def preset_template(
+    name: str | None,    # of a preset
+    base: str | None,    # what the model is called, with or without its owner or folder
+    adapter: str | None, # what its adapter is called
+) -> str | None:
+    "The template of a preset, by its name, or by what its adapter or its model is called; None if there is none."
     if name: return preset(name)['template']
-    last = lambda path: Path(str(path or '')).name.lower()
     for p in PRESETS.values():
-        if last(adapter or base) == last(p.get('checkpoint_dir') or p['model_name_or_path']): return p['template']
+        known = p.get('checkpoint_dir') or p['model_name_or_path']
+        if _last_part(adapter or base) == _last_part(known): return p['template']
 
 # %% ../../nbs/lib/presets.ipynb #8f25a77f
 def choose_template(
@@ -68,12 +80,14 @@ def choose_template(
     **now,                                  # cutoff_len, bits, dtype where given; see `check_contract`
 ) -> Template:
     "The template to ask a model with. Raises `UserError` if it is not the one it was trained with, or unknown."
-    base = model.name_or_path
-    agreed = read_contract(adapter) if adapter else read_contract(base, getattr(model.config, '_commit_hash', None))
+    from iepile_nb.lib.contract import check_contract, contract_template, read_contract
+    base, revision = model.name_or_path, getattr(model.config, '_commit_hash', None)
+    agreed = read_contract(adapter) if adapter else read_contract(base, revision)
     template = template or (None if agreed else preset_template(name, base, adapter))
     if agreed:
         template = get_template(template, tokenizer) if template else contract_template(agreed)
         check_contract(agreed, model, tokenizer, template, force, adapter, **now)
     elif adapter and not template:
-        raise UserError(f'{adapter} does not say which prompt it was trained with; give --template or --preset')
+        raise UserError(f'{adapter} does not say which prompt it was trained with; '
+                        'give --template or --preset')
     return get_template(template, tokenizer)

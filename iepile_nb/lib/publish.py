@@ -30,24 +30,27 @@ def merged(
     return load_adapters(model, adapter_folders(checkpoint_dir)).merge_and_unload(), tokenizer
 
 # %% ../../nbs/lib/publish.ipynb #7203a1b6
-def new_folder(folder):
-    "The path of a folder that is empty or not there yet."
+def new_folder(folder: str | Path) -> Path:
+    "The path of a folder that is empty or not there yet; `UserError` if something is in it."
     folder = Path(folder)
-    if folder.exists() and any(folder.iterdir()): raise UserError(f'{folder} is not empty; choose another --output_dir')
+    if folder.exists() and any(folder.iterdir()):
+        raise UserError(f'{folder} is not empty; choose another --output_dir')
     return folder
 
 def save_merged(model, tokenizer, folder: str | Path, agreed: dict | None = None):
     "Save a merged model; the folder appears when it is complete. The prompt's contract goes with it."
     folder = new_folder(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix='.merging') as tmp:
-        for x in (model, tokenizer): x.save_pretrained(tmp)
+    new = Path(tempfile.mkdtemp(dir=folder.parent, prefix='.merging'))
+    try:
+        model.save_pretrained(new)
+        tokenizer.save_pretrained(new)
         text = json.dumps({**(agreed or {}), 'base_weights': None}, ensure_ascii=False)
-        if agreed: (Path(tmp)/CONTRACT).write_text(text, encoding='utf-8')
-        os.chmod(tmp, 0o755)
+        if agreed: (new/CONTRACT).write_text(text, encoding='utf-8')
+        new.chmod(0o755)
         if folder.exists(): folder.rmdir()
-        shutil.copytree(tmp, f'{tmp}.whole')
-        os.replace(f'{tmp}.whole', folder)
+        os.replace(new, folder)
+    finally: shutil.rmtree(new, ignore_errors=True)
 
 # %% ../../nbs/lib/publish.ipynb #062bcb92
 def push(
@@ -67,5 +70,6 @@ def push(
                           ignore_patterns=['checkpoint-*/**', '.saving/**', 'training_args.bin'])
     except Exception as e:
         why = ' '.join(str(e).split())[:150]
-        raise UserError(f'{name}: the hub did not take it ({why}); set HF_TOKEN to a token that may write') from e
+        ways = 'set HF_TOKEN to a token that may write'
+        raise UserError(f'{name}: the hub did not take it ({why}); {ways}') from e
     return name

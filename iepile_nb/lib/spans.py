@@ -7,9 +7,11 @@ __all__ = ['Span', 'item_spans', 'find_spans', 'highlight']
 
 # %% ../../nbs/lib/spans.ipynb #ddcafd49
 import re
+from html import escape
 from typing import Iterable, NamedTuple
 
-from ..questions import Task, unique
+from .io import unique
+from ..questions import Task
 
 # %% ../../nbs/lib/spans.ipynb #19602591
 class Span(NamedTuple):
@@ -18,7 +20,7 @@ class Span(NamedTuple):
     start: int
     end: int
     text: str
-    part: str = '' # the role it plays: subject, trigger, a role, an attribute; '' = it is what the label names
+    part: str = '' # what it is: subject, trigger, a role, an attribute; '' = what the label names
 
 # %% ../../nbs/lib/spans.ipynb #2f4f6dfe
 def _places(text, s):
@@ -66,7 +68,6 @@ def _nest(spans):
 # %% ../../nbs/lib/spans.ipynb #49b1f5c9
 def _mark(span, name, hue):
     "The tags around a piece of a span; the last piece bears a name."
-    from html import escape
     style = f'background:hsl({hue} 85% 50% / .2);border-bottom:2px solid hsl({hue} 70% 50%)'
     full = escape(' · '.join(filter(None, [span.label, span.part])))
     small = 'font-size:.72em;opacity:.75;user-select:none;padding-left:.35em'
@@ -81,7 +82,6 @@ def highlight(
     labels: list[str] | None = None,  # fixes the colours by their order, so that two pictures agree
 ) -> str:                             # HTML without scripts or style sheets; the text is escaped
     "A text with its spans coloured and named."
-    from html import escape
     labels, named = unique([*(labels or []), *(s.label for s in spans)]), set()
     opens, closes = {}, {}
     for start, end, span, last in _nest(spans):
@@ -92,5 +92,7 @@ def highlight(
         opens[start] = opens.get(start, '') + before
         closes[end] = after + closes.get(end, '')
     cuts = sorted({0, len(text), *opens, *closes})
-    pieces = (closes.get(a, '') + opens.get(a, '') + escape(text[a:b]) for a, b in zip(cuts, [*cuts[1:], len(text)]))
-    return f'<div dir="auto" style="line-height:2;white-space:pre-wrap;overflow-wrap:anywhere">{"".join(pieces)}</div>'
+    ends = zip(cuts, [*cuts[1:], len(text)])
+    pieces = [closes.get(a, '') + opens.get(a, '') + escape(text[a:b]) for a, b in ends]
+    style = 'line-height:2;white-space:pre-wrap;overflow-wrap:anywhere'
+    return f'<div dir="auto" style="{style}">{"".join(pieces)}</div>'

@@ -1,0 +1,56 @@
+"Known causes of a bad score are named, with a line to look at."
+from iepile_nb.evaluate import CHECKS, evaluate, why
+from iepile_nb.lib.io import write_jsonl
+from helpers.prediction_rows import answered, entity, event
+
+
+def causes(rows, **kw): return ' | '.join(f.cause for f in why(rows, **kw))
+
+
+def test_why_names_each_cause():
+    texts = ['Ann likes Oslo', 'Bob likes Rome', 'Cyd likes Kyiv']
+    records = [{'text': t, 'entity': [entity(w, l) for w, l in zip(t.split()[::2], 'ab')]} for t in texts]
+    rows = answered('NER', records)
+    assert str(why(rows)).startswith('Nothing is wrong') and str(why(rows[:1])).startswith('Nothing is wrong')
+    assert str(why([rows[0], {**rows[1], 'output': '{"a": []}'}])).startswith('No known cause')
+    assert 'cut off' in causes([{**r, 'output': r['output'][:-3]} for r in rows])
+    assert 'empty' in causes([{**rows[0], 'output': ''}])
+    assert 'code fence' in causes([{**r, 'output': f"```json\n{r['output']}\n```"} for r in rows])
+    assert 'repeat the prompt' in causes([{**rows[0], 'output': rows[0]['instruction']}])
+    assert 'not asked' in causes([{**rows[0], 'output': '{"person": ["Ann"]}'}])
+    assert 'only in case' in causes([{**rows[0], 'output': '{"a": ["ANN."]}'}])
+    assert 'name nothing' in causes([{**r, 'output': '{"a": []}'} for r in rows])
+    assert 'wrong shape' in causes([{**rows[0], 'output': '{"a": "Ann"}'}])
+    assert 'stands twice' in causes([{**rows[0], 'output': '{"a": ["Ann"], "a": []}'}])
+    assert 'twice' not in causes(rows)
+    slipped = [{**r, 'output': o['output']} for r, o in zip(rows, rows[1:] + rows[:1])]
+    assert 'the text does not contain' in causes(slipped) and 'before or after' in causes(slipped)
+    moved = [{**r, 'label': o['label'], 'id': o['id']} for r, o in zip(rows, rows[1:])]
+    assert 'annotated strings that the text does not contain' in causes(moved)
+    assert 'ids that belong' in causes(moved)
+    assert 'nothing to find' in causes([{**r, 'label': '[]'} for r in rows])
+    foreign = [{**r, 'label': r['label'].replace('"a"', '"o"').replace('"b"', '"p"')} for r in rows]
+    assert 'under labels that were not asked' in causes(foreign)
+    assert 'lines that cannot be scored' in causes(rows + [{'instruction': '{'}])
+    events = answered('EET', [{'text': '裁员', 'event': [event()]}])
+    untold = [{k: v for k, v in r.items() if k != 'task'} | {'label': r['output']} for r in events]
+    assert 'rows of another task' in causes(untold, task='NER')
+    gold = [{'head': 'Ann', 'relation': 'r', 'tail': 'Oslo'}]
+    answer = '{"r": [{"head": "Ann", "tail": "Oslo"}]}'
+    assert 'head and tail' in causes(answered('RE', [{'text': texts[0], 'relation': gold}], answers=[answer]))
+
+
+def test_why_examples_point_to_lines(tmp_path):
+    rows = answered('NER', [{'text': f'{t} x', 'entity': [entity(t)]} for t in ('X', 'Y', 'Z')])
+    rows[1]['output'] = 'none'
+    write_jsonl(tmp_path/'p.json', rows)
+    found = why(tmp_path/'p.json')
+    assert len(found) == 1 and found[0].example == 'line 2: none' and (found[0].count, found[0].of) == (1, 3)
+    assert len(CHECKS) == 13
+
+
+def test_default_rules_and_why_on_real_predictions(shared):
+    for path in (shared/'data/predictions').glob('*.json'):
+        result = evaluate(path, sort_by='source')
+        assert len(result) == 3 and 60 < min(v for k, v in result['total'].items() if k.endswith('f1')) < 100
+        assert all(f.count <= f.of and f.advice for f in why(path))
