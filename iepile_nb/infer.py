@@ -189,7 +189,7 @@ def load(self: Extractor, name: str, folder: str | Path):
     self.templates[name] = template
     self.use(name)
 
-# %% ../nbs/15_extract.ipynb #899d5233
+# %% ../nbs/15_extract.ipynb #934ec0f8
 @patch
 def use(self: Extractor, name: str | None):
     "Answer with the adapter of that name, or with the base alone (None); each is asked with its own template."
