@@ -53,13 +53,17 @@ def _layout(g):
     w, h = 320 + 120 * len(g) ** .5, 140 + 70 * len(g) ** .5
     return {n: (w * (.5 + .38 * x), h * (.5 + .4 * y)) for n, (x, y) in at.items()}, w, h
 
+# %% ../../nbs/lib/graph.ipynb #a84307f5
 def _edge(a, b, names, wide):
     "An arrow that ends at the box of its object, with its names."
     (x, y), (u, v) = a, b
     dx, dy = u - x, v - y
     part = min(wide / 2 / max(abs(dx), .1), 15 / max(abs(dy), .1), .5)
-    line = f'<line x1="{x:.0f}" y1="{y:.0f}" x2="{u - dx * part:.0f}" y2="{v - dy * part:.0f}" stroke="currentColor" opacity=".5" marker-end="url(#arrow)"/>'
-    return line + f'<text x="{(x + u) / 2:.0f}" y="{(y + v) / 2 - 4:.0f}" font-size="11" fill="currentColor" opacity=".8">{escape(" · ".join(names))}</text>'
+    end = f'x2="{u - dx * part:.0f}" y2="{v - dy * part:.0f}"'
+    middle = f'x="{(x + u) / 2:.0f}" y="{(y + v) / 2 - 4:.0f}"'
+    return (f'<line x1="{x:.0f}" y1="{y:.0f}" {end} stroke="currentColor" opacity=".5" '
+            'marker-end="url(#arrow)"/>'
+            f'<text {middle} font-size="11" fill="currentColor" opacity=".8">{escape(" · ".join(names))}</text>')
 
 def _box(at, name):
     x, y, w = *at, _width(name)
@@ -68,6 +72,9 @@ def _box(at, name):
             f'<text x="{x:.0f}" y="{y + 4:.0f}" fill="currentColor">{escape(name)}</text>')
 
 # %% ../../nbs/lib/graph.ipynb #3ffdb471
+_ARROW = ('<marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="9" markerHeight="9" '
+          'orient="auto"><path d="M0 0L8 4L0 8z" fill="currentColor"/></marker>')
+
 def draw(g) -> str: # SVG without scripts; names are escaped
     "A drawing of a graph: boxes for things, arrows for what relates them."
     if not len(g): return '<i>nothing to draw</i>'
@@ -75,6 +82,6 @@ def draw(g) -> str: # SVG without scripts; names are escaped
     joined = {}
     for s, o, relation in g.edges(keys=True): joined.setdefault((s, o), []).append(relation)
     lines = ''.join(_edge(at[s], at[o], names, _width(o)) for (s, o), names in joined.items())
-    arrow = '<marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="9" markerHeight="9" orient="auto"><path d="M0 0L8 4L0 8z" fill="currentColor"/></marker>'
-    return (f'<svg viewBox="0 0 {w:.0f} {h:.0f}" style="max-width:{w:.0f}px;width:100%" font-family="sans-serif" font-size="13" '
-            f'text-anchor="middle"><defs>{arrow}</defs>{lines}{"".join(_box(p, n) for n, p in at.items())}</svg>')
+    boxes = ''.join(_box(place, name) for name, place in at.items())
+    return (f'<svg viewBox="0 0 {w:.0f} {h:.0f}" style="max-width:{w:.0f}px;width:100%" '
+            f'font-family="sans-serif" font-size="13" text-anchor="middle"><defs>{_ARROW}</defs>{lines}{boxes}</svg>')

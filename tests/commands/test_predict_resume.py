@@ -1,0 +1,87 @@
+"A prediction that was broken off goes on where it was, or refuses to if anything has changed."
+import json
+
+import pytest
+import torch
+from helpers.predicting import arguments, broken_off, killed, some_rows, undisturbed
+
+from iepile_nb.cli import predict as command
+from iepile_nb.cli.predict import main
+from iepile_nb.lib.decoder import Decoder
+from iepile_nb.lib.io import write_jsonl
+from iepile_nb.lib.journal import Journal
+from iepile_nb.lora import add_lora, load_model
+
+
+def test_a_kill_loses_nothing(tmp_path):
+    out, err = killed(tmp_path/'killed', 64, 1, 0)
+    assert 'rows were answered before' in err
+    assert out == undisturbed(tmp_path/'straight', 64)
+
+
+@pytest.mark.parametrize('change, said', [
+    (['--max_new_tokens', '9'], '--max_new_tokens'), (['--constrain', 'free'], '--constrain'),
+    (['--limit', '9'], 'input, template'), (['--template', 'alpaca'], 'input, template'),
+    (['--checkpoint_dir'], 'model or adapter')])
+def test_what_has_changed_is_not_mixed(change, said, tmp_path, monkeypatch, capsys):
+    journal = broken_off(tmp_path, monkeypatch)
+    if change == ['--checkpoint_dir']:
+        lora = add_lora(load_model('tiny')[0], r=2)
+        with torch.no_grad():
+            for name, p in lora.named_parameters(): p += .01 * ('lora_B' in name)
+        adapter = tmp_path.parent/f'{tmp_path.name}_lora'
+        lora.save_pretrained(adapter)
+        change = ['--checkpoint_dir', str(adapter), '--template', 'auto']
+    before = journal.read_bytes()
+    assert main(arguments(tmp_path, *change)) == 1
+    err = capsys.readouterr().err
+    assert 'error: ' in err and f'another {said}' in err and '--overwrite' in err
+    assert journal.read_bytes() == before
+    if said == '--max_new_tokens':
+        assert main(arguments(tmp_path, *change, '--overwrite')) == 0 and not journal.exists()
+
+
+def test_another_number_format_or_end_is_not_mixed(tmp_path, monkeypatch, capsys):
+    journal = broken_off(tmp_path, monkeypatch)
+    about = journal.read_bytes().splitlines()[0].decode()
+    assert 'torch.float' in about or 'torch.bfloat' in about
+    with monkeypatch.context() as m:
+        m.setattr(command, 'number_format', lambda model: 'torch.float8')
+        assert main(arguments(tmp_path)) == 1
+        assert 'another number format (--bf16, --fp16, --bits)' in capsys.readouterr().err
+    with monkeypatch.context() as m:
+        m.setattr(command, 'end_ids', lambda *a: [1, 5])
+        assert main(arguments(tmp_path)) == 1 and 'another end of answers' in capsys.readouterr().err
+
+
+def test_a_default_that_is_given_changes_nothing(tmp_path, monkeypatch, capsys):
+    broken_off(tmp_path, monkeypatch)
+    assert main(arguments(tmp_path, '--constrain', 'span')) == 0
+    assert 'rows were answered before' in capsys.readouterr().err
+
+
+def test_each_answer_is_written_when_it_is_there(tmp_path, monkeypatch):
+    "Also before its portion is done; what is in the journal is not asked again."
+    write_jsonl(tmp_path/'in.json', some_rows(12))
+    add, answer_all, asked = Journal.add, Decoder.answer_all, []
+    def stop(self, row, answer):
+        add(self, row, answer)
+        if len(self.path.read_bytes().splitlines()) == 6: raise KeyboardInterrupt
+    with monkeypatch.context() as m:
+        m.setattr(Journal, 'add', stop)
+        assert main(arguments(tmp_path)) == 130
+    def counting(self, requests, on_answer):
+        asked.extend(requests)
+        return answer_all(self, requests, on_answer)
+    monkeypatch.setattr(Decoder, 'answer_all', counting)
+    assert main(arguments(tmp_path)) == 0 and len(asked) == 7
+    assert (tmp_path/'out.json').read_bytes() == undisturbed(tmp_path/'straight', 12)
+
+
+def test_a_line_that_was_being_written_is_asked_again(tmp_path, monkeypatch):
+    journal = broken_off(tmp_path, monkeypatch)
+    whole = journal.read_bytes()
+    head = whole.splitlines(keepends=True)[0]
+    for cut in (1, 40, whole.rindex(b'{"row"') - 5):
+        journal.write_bytes(whole[:-cut])
+        assert Journal(journal, json.loads(head)).done == {} and journal.read_bytes() == head
