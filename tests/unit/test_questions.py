@@ -49,12 +49,7 @@ def test_what_has_a_wrong_shape_is_told_and_the_rest_counts(task, answer, items,
     assert (list(TASKS[task].parse(answer, problems.append)), problems) == (items, says)
 
 
-def test_tasks_say_what_others_must_know_of_them():
-    "Nowhere else is a task told from the fields of its annotations."
-    assert [t for t in TASKS if TASKS[t].is_span] == ['NER', 'EET']
-    assert all(TASKS[t].label_field for t in ('NER', 'EET'))
-    assert [t for t in TASKS if TASKS[t].joined_labels] == ['SPO']
-    assert [t for t in TASKS if TASKS[t].label_at] == ['KG']
+def test_only_events_are_scored_in_two_ways():
     assert {t: TASKS[t].metrics for t in TASKS if TASKS[t].metrics != ('',)} == dict.fromkeys(
         ('EE', 'EEA'), ('event', 'argument'))
 
