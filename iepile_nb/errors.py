@@ -8,7 +8,7 @@ __all__ = ['ERROR_KINDS', 'MISSED', 'EXTRA', 'Error', 'differs_only_at', 'near_m
 
 # %% ../nbs/18_errors.ipynb #286a3688
 from collections import Counter
-from glob import escape
+from html import escape
 from typing import Iterable, NamedTuple
 
 from fastcore.basics import patch

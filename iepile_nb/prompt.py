@@ -10,7 +10,7 @@ __all__ = ['chat_template', 'get_template', 'control_tokens', 'encode_text', 'en
 # %% ../nbs/08_prompt.ipynb #6c195487
 import json, re
 from functools import lru_cache
-from glob import escape
+from html import escape
 from typing import NamedTuple
 
 from .questions import encode

@@ -14,10 +14,10 @@ import unicodedata
 from array import array
 from collections import Counter
 from functools import lru_cache, partial
-from glob import escape
+from html import escape
 from typing import Callable, Iterable, Iterator, NamedTuple
 
-from datasets import Sequence
+from collections.abc import Sequence
 from fastcore.basics import patch
 
 from .questions import NAN, Question, SENTENCES, Schema, Task, unique

@@ -13,7 +13,8 @@ os.chdir(repo_root())'''
 INSTALL = '''#| hide
 import os, sys
 if 'google.colab' in sys.modules and not os.path.exists('settings.ini'):
-    if not os.path.exists('{name}'): !git clone -q --depth 1 https://github.com/{repo}
+    if not os.path.exists('{name}'):
+        !git clone -q --depth 1 https://github.com/{repo}
     %cd -q {name}
     %pip install -q .
 from iepile_nb.lib.io import repo_root

@@ -228,7 +228,7 @@ def main():
     if a.measures:
         print(f'{"lesson":28}{"exported":>9}{"cells":>7}{"run":>6}{"values":>8}{"prose":>7}')
         for b in notebooks():
-            if b.is_lesson or a.only and any(o in str(b) for o in a.only):
+            if any(o in str(b) for o in a.only) or not a.only and b.is_lesson:
                 e, n, run, share, prose = measures(b)
                 print(f'{str(b):28}{e:9}{n:7}{run:6}{share:7.0f}%{prose:7.1f}')
         return 0

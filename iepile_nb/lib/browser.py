@@ -20,6 +20,7 @@ class _Places(dict):
     "A number for each new thing."
     def __missing__(self, k): return self.setdefault(k, len(self))
 
+# %% ../../nbs/lib/browser.ipynb #102156fc
 def browser_data(result: Result, errors: Errors) -> dict:
     "What the script of the page reads: names, then a row for each text; see `assets/report.js`."
     labels, parts, sources, tasks = _Places(), _Places({'': 0}), _Places(), {}
@@ -34,7 +35,8 @@ def browser_data(result: Result, errors: Errors) -> dict:
         unread = [str(x.row.get('output') or '')[:2000] for x in t.rows if x.answer is None]
         rows.append([list(tasks).index(r.task.name), sources[result.scores[i].source], r.line, r.text,
                      [flat(r.task, g) for g in t.gold], [flat(r.task, f) for f in t.found], wrong, unread])
-    names = dict(labels=list(labels), parts=list(parts), sources=list(sources), tasks=list(tasks), kinds=ERROR_KINDS)
+    names = {'labels': list(labels), 'parts': list(parts), 'sources': list(sources), 'tasks': list(tasks),
+             'kinds': ERROR_KINDS}
     names['folded'] = result.matching == 'normalised'
     return {**names, 'events': [len(t.metrics) > 1 for t in tasks.values()], 'rows': rows}
 
@@ -53,7 +55,8 @@ def browser_html(data: dict) -> str:
     return (f'<div id="browser"><div class="filters">{choices}{search}<span id="count" role="status"></span>'
             f'{button("prev", "‹")}{button("next", "›")}</div><div id="detail"></div><ol id="list"></ol>'
             '<button id="more" type="button" hidden>more</button></div>'
-            f'<script type="application/json" id="data">{script_json(data)}</script><script>{asset("report.js")}</script>')
+            f'<script type="application/json" id="data">{script_json(data)}</script>'
+            f'<script>{asset("report.js")}</script>')
 
 # %% ../../nbs/lib/browser.ipynb #rp1b0002
 def text_html(t: Scored) -> str:
@@ -62,7 +65,8 @@ def text_html(t: Scored) -> str:
     e = {'text': r.text, 'labels': unique(q.label for x in t.rows for q in x.questions),
          'gold': {'items': t.gold, 'unread': []}, 'predicted': answered_side(t)}
     c = sum(t.counts.values(), Counts())
-    verdict = f'{c.true_positives:g} right, {c.predicted - c.true_positives:g} wrong, {c.gold - c.true_positives:g} missed'
+    right = c.true_positives
+    verdict = f'{right:g} right, {c.predicted - right:g} wrong, {c.gold - right:g} missed'
     sides = side_html('gold', r.task, e, '') + side_html('predicted', r.task, e, verdict)
     grid = 'display:grid;gap:1rem;grid-template-columns:repeat(auto-fit,minmax(18rem,1fr))'
     return f'<p><small>line {r.line}</small></p><div class="sides" style="{grid}">{sides}</div>'
@@ -81,15 +85,17 @@ class Browser:
     ) -> list[int]:        # places in `result.texts`
         "The texts that fit."
         names = self.data['labels']
-        fits = lambda row: ((not kind or any(ERROR_KINDS[e[0]] == kind for e in row[6])) and search.lower() in row[3].lower() and
-                            (not label or any(names[item[0]] == label for item in (*row[4], *row[5]))))
+        def fits(row):
+            if search.lower() not in row[3].lower(): return False
+            if kind and all(ERROR_KINDS[e[0]] != kind for e in row[6]): return False
+            return not label or any(names[item[0]] == label for item in (*row[4], *row[5]))
         return [i for i, row in enumerate(self.data['rows']) if fits(row)]
 
-    def html(self, place: int) -> str: return text_html(self.result.texts[place])
+    def html(self, place: int) -> str:
+        "The text at a place, see `text_html`."
+        return text_html(self.result.texts[place])
 
 # %% ../../nbs/lib/browser.ipynb #rp1b0006
-from fastcore.basics import patch
-
 @patch
 def widget(self: Browser):
     "The widgets: what to show, which, and back and forth."

@@ -7,7 +7,7 @@ __all__ = ['graph', 'draw']
 
 # %% ../../nbs/lib/graph.ipynb #3ee14eb1
 from functools import lru_cache
-from glob import escape
+from html import escape
 from typing import Iterable, Iterator
 
 from fastcore.basics import patch

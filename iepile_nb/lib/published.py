@@ -9,7 +9,7 @@ __all__ = ['MEASURED', 'NONE_HERE', 'Scores', 'published', 'Comparison', 'compar
 # %% ../../nbs/lib/published.ipynb #ff91522c
 import json
 from functools import cache
-from glob import escape
+from html import escape
 from pathlib import Path
 from typing import Iterator
 
@@ -21,14 +21,13 @@ from ..scoring import Result, add_counts, by_metric
 from .page import asset, html_table
 
 # %% ../../nbs/lib/published.ipynb #rp2a0002
-from functools import cache
-
 @cache
 def _published(): return json.loads(asset('published.json'))
 
 class Scores(list):
     "Rows with the same keys; displays as a table."
-    def __str__(self): return text_table(list(self[0]), [list(r.values()) for r in self]) if self else '(none)'
+    def __str__(self):
+        return text_table(list(self[0]), [list(r.values()) for r in self]) if self else '(none)'
     def _repr_markdown_(self): return escape(str(self), quote=False)
 
 def _plain_name(s): return ''.join(c for c in s.lower() if c.isalnum())
@@ -42,8 +41,8 @@ def published(dataset: str = '', task: str = '') -> Scores:
     return Scores(r for r in rows if same(r) and task in ('', r['task']))
 
 # %% ../../nbs/lib/published.ipynb #rp2a0005
-MEASURED = {'NER': {'f1': 'entity'}, 'RE': {'f1': 'relation triple'}, 'SPO': {'f1': 'relation triple'}, 'KG': {},
-            'EE': {'event_f1': 'detection trigger', 'argument_f1': 'argument'},
+MEASURED = {'NER': {'f1': 'entity'}, 'RE': {'f1': 'relation triple'}, 'SPO': {'f1': 'relation triple'},
+            'KG': {}, 'EE': {'event_f1': 'detection trigger', 'argument_f1': 'argument'},
             'EET': {'f1': 'detection trigger'}, 'EEA': {'argument_f1': 'argument'}}
 
 def _measures(task: str, metric: str) -> str | None: # the key of our score
@@ -59,8 +58,8 @@ def _beside(task, dataset, scores):
         others = [r for r in published(dataset) if _measures(task, r['metric']) == key]
         if not others: continue
         row = lambda system, f1, n, setting, source: {
-            'dataset': dataset, 'score': f'{task} {what.split()[-1]} F1', 'system': system, 'F1': round(f1, 2), 'texts': n,
-            'setting': setting, 'source': source}
+            'dataset': dataset, 'score': f'{task} {what.split()[-1]} F1', 'system': system,
+            'F1': round(f1, 2), 'texts': n, 'setting': setting, 'source': source}
         rows = [row(r['model'], r['value'], '', r['setting'], r['source']) for r in others]
         rows.append(row('yours', counts[key[:-2].rstrip('_')].f1, len(scores), '', 'this file'))
         res += sorted(rows, key=lambda r: -r['F1'])
@@ -83,7 +82,7 @@ def _protocol(used):
 # %% ../../nbs/lib/published.ipynb #rp2a0013
 def compare_published(
     results: Result | dict[str, Result], # one result, whose sources name the datasets; or {dataset: result}
-) -> Comparison:                         # a row for each system, the best first; empty if nothing is published
+) -> Comparison: # a row for each system, the best first; empty if nothing is published
     "Put one's own scores beside every published system for the same dataset and task."
     res, used, groups = Comparison(), [], {}
     for name, result in results.items() if type(results) is dict else [(None, results)]:
@@ -101,7 +100,8 @@ def _beside_html(rows):
     own = next(r for r in rows if r['system'] == 'yours')
     best = next(r for r in rows if r['system'] != 'yours')
     cells = [[r['system'], r['setting'], r['source'], f"{r['F1']:.2f}"] for r in rows]
-    table = html_table(('system', 'setting', 'source', 'F1'), cells, words=3).replace('<td>yours</td>', '<td><b>yours</b></td>')
+    table = html_table(('system', 'setting', 'source', 'F1'), cells, words=3)
+    table = table.replace('<td>yours</td>', '<td><b>yours</b></td>')
     said = (f"<b>{escape(own['dataset'])}</b> {escape(own['score'])}: yours {own['F1']:.2f}, "
             f"best published {best['F1']:.2f} ({escape(best['system'])})")
     return f'<details><summary>{said}</summary>{table}</details>'
@@ -110,13 +110,15 @@ def comparison_html(c: Comparison) -> str:
     "A comparison for the page: a fold for each dataset and score, then what to know."
     groups = {}
     for r in c: groups.setdefault((r['dataset'], r['score']), []).append(r)
-    return ''.join(map(_beside_html, groups.values())) + ''.join(f'<p class="note">{escape(n)}</p>' for n in c.notes)
+    notes = ''.join(f'<p class="note">{escape(n)}</p>' for n in c.notes)
+    return ''.join(map(_beside_html, groups.values())) + notes
 
 # %% ../../nbs/lib/published.ipynb #rp2a0010
 def zero_shot() -> Scores:
     "The datasets that IEPile's models never saw, and the folders they are looked for in."
     keys = 'task', 'dataset', 'language', 'domain', 'num_schemas', 'folders'
-    return Scores({k: ', '.join(z[k]) if k == 'folders' else z[k] for k in keys} for z in _published()['zero_shot'])
+    sets = _published()['zero_shot']
+    return Scores({k: ', '.join(z[k]) if k == 'folders' else z[k] for k in keys} for z in sets)
 
 NONE_HERE = 'none of the zero-shot sets is here as NAME/schema.json and NAME/test.json; see `zero_shot`'
 
