@@ -15,8 +15,8 @@ from typing import Callable, Iterable, Iterator
 
 from .lib.io import UserError, in_notebook, input_error, log, read_jsonl
 from .lib.options import length_options, rows_per_step, settings, training_arguments
-from .lib.run import (TrainingRun, contract_files, guarded, prepare_model, push_result, same_every_time,
-                               save_trained, spawn, take_folder, write_record)
+from .lib.run import (TrainingRun, contract_files, guarded, prepare_model, push_result,
+                               same_every_time, save_trained, spawn, take_folder, write_record)
 from .lib.templates import Template
 from .prompt import Encoded, collate, encode_row, row_query
 from .windows import pack, pair

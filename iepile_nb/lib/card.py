@@ -29,7 +29,8 @@ def manifest(rows: list[dict]) -> dict: # rows and pure negatives, in all and by
     total = {k: sum(p[k] for p in parts) for k in ('rows', 'pure_negatives')}
     if total['pure_negatives'] > 3 * (total['rows'] - total['pure_negatives']):
         log.warning('%(pure_negatives)d of %(rows)d rows are pure negatives; more than 3 for each row with '
-                    'an answer make a model silent. `iepile_convert --pure_negative_ratio 2` thins them', total)
+                    'an answer make a model silent. `iepile_convert --pure_negative_ratio 2` thins them',
+                    total)
     return {**total, 'parts': parts}
 
 # %% ../../nbs/lib/card.ipynb #a61f84c2

@@ -167,6 +167,7 @@ def _not_offered(o) -> Iterator[tuple[bool, str]]:
         '--train_sampling_strategy is not offered; use --group_by_length True or False')
     yield o.get('dataloader_drop_last'), '--dataloader_drop_last is not offered; every row is trained on'
 
+# %% ../../nbs/lib/options.ipynb #fc3b61e9
 def _contradictions(o) -> Iterator[tuple[bool, str]]:
     "Options that cannot go together."
     full, merged = o.finetuning_type == 'full', o.checkpoint_dir and not o.resume_lora_training
@@ -193,8 +194,9 @@ def check_same(
     from iepile_nb.lora import check_adapter
     own = check_adapter(folder)
     def contradicts(option, there):
-        raise UserError(f'--{option} {given[option]}, but the adapter {folder} has {there}, and training goes '
-                        'on in it; leave the option out, or train a new one with --resume_lora_training False')
+        raise UserError(f'--{option} {given[option]}, but the adapter {folder} has {there}, and training '
+                        'goes on in it; leave the option out, or train a new one with '
+                        '--resume_lora_training False')
     for option in ('lora_r', 'lora_alpha', 'use_dora', 'use_rslora'):
         there = own.get('r' if option == 'lora_r' else option, False)
         if option in given and given[option] != there: contradicts(option, there)
@@ -202,7 +204,7 @@ def check_same(
         names = layer_names(given.get(option))
         if names and set(names) != set(own.get(key) or ()): contradicts(option, own.get(key))
 
-# %% ../../nbs/lib/options.ipynb #91bedf97
+# %% ../../nbs/lib/options.ipynb #dca466d4
 FIXED = dict(remove_unused_columns=False, prediction_loss_only=True, logging_nan_inf_filter=False,
              label_names=['labels'], average_tokens_across_devices=True)
 
@@ -221,7 +223,7 @@ def training_arguments(o: TrainOptions): # a `transformers.TrainingArguments`
     try: return TrainingArguments(**{**usual, **own, **_choosing_best(o), **fixed})
     except (ImportError, RuntimeError, ValueError) as e: raise UserError(' '.join(str(e).split())) from e
 
-# %% ../../nbs/lib/options.ipynb #2789166c
+# %% ../../nbs/lib/options.ipynb #044cf4de
 def _known_to_transformers():
     "The names that `TrainingArguments` takes; the hub is our own business."
     from transformers import TrainingArguments

@@ -61,7 +61,7 @@ def ready_for_kbit(model):
         if hasattr(m, 'support_avx512bf16_for_cpu'): m.support_avx512bf16_for_cpu = False
     return prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
 
-# %% ../../nbs/lib/run.ipynb #67b83f58
+# %% ../../nbs/lib/run.ipynb #b5352e9b
 def check_world(
     nproc: int | None, # processes asked for; None = as many as torchrun says
     args,              # from `training_arguments`
@@ -72,6 +72,7 @@ def check_world(
         raise UserError(f'{asked} processes were asked for, but this run has {args.world_size}; start with '
                         f'`iepile_train --nproc {asked}` or `torchrun --nproc_per_node {asked} -m iepile_nb.train`')
 
+# %% ../../nbs/lib/run.ipynb #25512cf5
 def spawn(
     n: int,          # processes
     argv: list[str],
@@ -85,7 +86,7 @@ def spawn(
             try: return p.wait()
             except KeyboardInterrupt: log.info('waiting for the processes to save and end')
 
-# %% ../../nbs/lib/run.ipynb #e10bb6c8
+# %% ../../nbs/lib/run.ipynb #7f47afda
 @dataclass
 class TrainingRun:
     "A training: its options, its rows, and where it starts."
@@ -111,7 +112,7 @@ class TrainingRun:
         "What a finished run wrote down."
         return json.loads((self.folder/'train_log.json').read_text(encoding='utf-8'))
 
-# %% ../../nbs/lib/run.ipynb #0ba3c95e
+# %% ../../nbs/lib/run.ipynb #a721a6b7
 def same_every_time(rows: list[dict], n: int | None, seed: int) -> list[dict]:
     "Some rows to answer while training: the same ones at every evaluation."
     return random.Random(seed).sample(rows, min(n or 0, len(rows)))
@@ -189,7 +190,7 @@ def write_record(
             write_json(run.folder/'iepile_train.json', {**run.card, 'finished': finished})
     return record
 
-# %% ../../nbs/lib/run.ipynb #f4f197e1
+# %% ../../nbs/lib/run.ipynb #b327126a
 def push_result(run: TrainingRun):
     "Put the result on the hub, if that was asked for."
     from iepile_nb.lib.publish import push
