@@ -4,18 +4,17 @@
 
 # %% auto #0
 __all__ = ['DEMO_TRAINING', 'DEMO_TASKS', 'Job', 'read_job', 'train_rows', 'test_rows', 'demo_jobs', 'answer_job', 'learn',
-           'run_language', 'side_by_side', 'run_demo', 'LANGUAGES']
+           'run_language', 'before_and_after', 'side_by_side', 'run_demo', 'LANGUAGES']
 
 # %% ../nbs/21_course.ipynb #d6d24b7f
 import os, time
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from itertools import chain
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Callable, Iterable, NamedTuple
-
 import orjson
-
 from .questions import Schema, Task, encode, unique
 from .lib.io import (atomic_write, environment, input_error, log, record_rng, start_logging,
                               write_jsonl)
@@ -49,7 +48,8 @@ def read_job(
 ) -> Job:
     "Read a dataset. Raises `UserError` if a file is missing or wrong."
     folder, task = Path(folder), get_task(task)
-    if not folder.is_dir(): raise input_error(folder, msg='no such folder; it should hold schema.json, train.json and test.json')
+    if not folder.is_dir():
+        raise input_error(folder, msg='no such folder; it should hold schema.json, train.json and test.json')
     train, test = (list(read_records(folder/f'{s}.json', task, limit=limit)) for s in ('train', 'test'))
     schema = read_schema(folder/'schema.json', task, spo_triples(train))
     return Job(task, language, folder.absolute().name, schema, train, test)
@@ -59,19 +59,22 @@ def train_rows(
     job: Job,
     split_num: int | None = None, # labels asked at a time; default: what the task recommends
 ) -> list[dict]:
-    "The training rows of a dataset, with hard negatives built from its labels, and one row without an answer for two with one."
+    "The training rows of a dataset, with hard negatives; one row without an answer for two with one."
     negatives = HardNegatives.build(names(job.task, job.schema))
-    lines = lambda: convert_lines(job.train, job.schema, job.task, job.language, split_num=split_num, negatives=negatives,
-                                  random_sort=True, source=job.source)
+    lines = lambda: convert_lines(job.train, job.schema, job.task, job.language, split_num=split_num,
+                                  negatives=negatives, random_sort=True, source=job.source)
     return [orjson.loads(line) for line in thinned(lines, .5)]
 
+# %% ../nbs/21_course.ipynb #8a805f9d
 def test_rows(job: Job) -> list[dict]:
     "The test rows of a dataset: everything is asked."
     return list(convert(job.test, job.schema, job.task, job.language, 'test', source=job.source))
 
 # %% ../nbs/21_course.ipynb #7717abd1
-DEMO_TRAINING = dict(num_train_epochs=5, learning_rate=3e-3, per_device_train_batch_size=16, lora_r=32, lora_alpha=64, lora_dropout=0,
-             neftune_noise_alpha=5, cutoff_len=1024, lr_scheduler_type='cosine', logging_steps=5, save_strategy='no') # what suits the embedded model and some hundred rows
+DEMO_TRAINING = { # what suits the embedded model and some hundred rows
+    'num_train_epochs': 5, 'learning_rate': 3e-3, 'per_device_train_batch_size': 16, 'lora_r': 32,
+    'lora_alpha': 64, 'lora_dropout': 0, 'neftune_noise_alpha': 5, 'cutoff_len': 1024,
+    'lr_scheduler_type': 'cosine', 'logging_steps': 5, 'save_strategy': 'no'}
 
 # %% ../nbs/21_course.ipynb #68a6b850
 DEMO_TASKS = 'NER', 'RE', 'EE'
@@ -80,13 +83,8 @@ def demo_jobs(
     folder: str | Path = 'data/demo', # <language>/<TASK>/{schema,train,test}.json
     limit: int | None = None,
 ) -> list[Job]:
-    "The datasets of the demo; they are made by the grammar if the folder is not there."
-    folder = Path(folder)
-    if not folder.is_dir():
-        from iepile_nb.corpus import make_demo
-        log.info('%s is not there: the grammar writes it', folder)
-        make_demo(folder)
-    return [read_job(folder/l/t, t, l, limit) for l in ('en', 'zh') for t in DEMO_TASKS]
+    "The datasets of the demo. Raises `UserError` if they are not there; `corpus.make_demo` writes them."
+    return [read_job(Path(folder)/l/t, t, l, limit) for l in ('en', 'zh') for t in DEMO_TASKS]
 
 # %% ../nbs/21_course.ipynb #95285560
 def answer_job(
@@ -116,8 +114,8 @@ def learn(
     folder, rows = Path(folder), [r for j in jobs for r in train_rows(j)]
     record_rng(42, 'demo', jobs[0].language).shuffle(rows)
     log.info('%s: %d rows to learn from', jobs[0].language, write_jsonl(folder/'train.json', rows))
-    record = train(model_name_or_path=model, bits=bits, train_file=folder/'train.json', output_dir=folder/'lora',
-                   overwrite=True, **{**DEMO_TRAINING, **options})
+    files = {'train_file': folder/'train.json', 'output_dir': folder/'lora', 'overwrite': True}
+    record = train(model_name_or_path=model, bits=bits, **files, **{**DEMO_TRAINING, **options})
     return record['log']
 
 # %% ../nbs/21_course.ipynb #b8ebd3bc
@@ -131,15 +129,30 @@ def run_language(
 ) -> dict:                  # scores, losses, examples, seconds
     "Score a model on the datasets of a language, train an adapter, and score again."
     language, clock = jobs[0].language, [time.monotonic()]
-    tick = lambda: clock.append(time.monotonic())
-    before = answer_job(jobs, *load_model(model, bits=bits), Path(out)/'before', batch_size=batch_size); tick()
-    losses = learn(jobs, Path(out)/language, model, bits, **options); tick()
+    base = load_model(model, bits=bits)
+    before = answer_job(jobs, *base, Path(out)/'before', batch_size=batch_size)
+    clock.append(time.monotonic())
+    losses = learn(jobs, Path(out)/language, model, bits, **options)
+    clock.append(time.monotonic())
     tuned = load_model(model, str(Path(out)/language/'lora'), bits)
-    after = answer_job(jobs, *tuned, Path(out)/'after', batch_size=batch_size); tick()
-    return {'scores': [{'language': l, 'task': t, 'before': before[l, t]['total'], 'after': after[l, t]['total']} for l, t in before],
+    after = answer_job(jobs, *tuned, Path(out)/'after', batch_size=batch_size)
+    clock.append(time.monotonic())
+    return before_and_after(language, before, after, losses, clock)
+
+# %% ../nbs/21_course.ipynb #db2722f0
+def before_and_after(
+    language: str,
+    before: dict, after: dict, # results by (language, task), see `answer_job`
+    losses: list[dict],
+    clock: list[float],        # seconds when asking, training and asking again began and ended
+) -> dict:                     # scores, losses, examples, seconds
+    "What a report says of one language."
+    steps = zip(('asking', 'training', 'asking again'), clock, clock[1:])
+    return {'scores': [{'language': k[0], 'task': k[1], 'before': b['total'], 'after': after[k]['total']}
+                       for k, b in before.items()],
             'losses': [{**e, 'name': language} for e in losses],
             'examples': [e for k in before for e in pick_examples(before[k], after[k], language)],
-            'seconds': {f'{what} {language}': y - x for what, x, y in zip(('asking', 'training', 'asking again'), clock, clock[1:])}}
+            'seconds': {f'{what} {language}': end - start for what, start, end in steps}}
 
 # %% ../nbs/21_course.ipynb #f1fa1d8f
 def side_by_side(
@@ -149,8 +162,8 @@ def side_by_side(
     "Do some work on groups of datasets: on a CPU each in a process of its own."
     import torch
     if len(groups) == 1 or torch.cuda.is_available(): return list(map(work, groups))
-    threads = max(1, (os.cpu_count() or 1) // len(groups))
-    with ProcessPoolExecutor(len(groups), get_context('spawn'), initializer=_begin, initargs=(threads,)) as pool:
+    threads, spawn = max(1, (os.cpu_count() or 1) // len(groups)), get_context('spawn')
+    with ProcessPoolExecutor(len(groups), spawn, initializer=_begin, initargs=(threads,)) as pool:
         return list(pool.map(work, groups))
 
 def _begin(threads):
@@ -170,17 +183,23 @@ def run_demo(
 ) -> dict:                  # scores, losses, examples and seconds, as `demo_report` takes them
     "Score a model, train an adapter for each language, score again, and write a report."
     groups = [[j for j in jobs if j.language == l] for l in unique(j.language for j in jobs)]
-    parts = side_by_side(partial(run_language, out=out, model=model, bits=bits, batch_size=batch_size, **options), groups)
-    sizes = ', '.join(f'{j.language} {j.task}: {len(j.train)}' for j in jobs)
-    about = (f'A base model answers texts of domains that are new to it, then learns from annotated ones ({sizes}) '
-             'and answers again. All scores are on texts that it did not learn from.')
-    results = {'title': 'From annotated texts to F1', 'about': about,
+    work = partial(run_language, out=out, model=model, bits=bits, batch_size=batch_size, **options)
+    parts = side_by_side(work, groups)
+    results = {'title': 'From annotated texts to F1', 'about': _about(jobs),
                **{k: [x for p in parts for x in p[k]] for k in ('scores', 'losses', 'examples')},
                'settings': {'model': model, 'bits': bits, **DEMO_TRAINING, **options},
-               'seconds': {k: v for p in parts for k, v in p['seconds'].items()}, 'environment': environment()}
+               'seconds': dict(chain.from_iterable(p['seconds'].items() for p in parts)),
+               'environment': environment()}
     with atomic_write(Path(out)/'results.json') as f: f.write(encode(results).encode())
     demo_report(results, Path(out)/'report.html')
     return results
+
+# %% ../nbs/21_course.ipynb #3acba192
+def _about(jobs):
+    "What the page says it is about."
+    sizes = ', '.join(f'{j.language} {j.task}: {len(j.train)}' for j in jobs)
+    return (f'A base model answers texts of domains that are new to it, then learns from annotated ones '
+            f'({sizes}) and answers again. All scores are on texts that it did not learn from.')
 
 # %% ../nbs/21_course.ipynb #779b1437
 from .questions import LANGUAGES

@@ -41,7 +41,7 @@ def dress(nb, path):
     own = hashlib.sha256(path.name.encode()).hexdigest()[:8]
     cells = [c for c in nb['cells'] if c.get('id') != own]
     start = INSTALL.format(repo=repo(), name=repo().partition('/')[2]) if is_lesson(path) else START
-    at = 1 if path.name == 'index.ipynb' else 2
+    at = 1 + any('#| default_exp' in ''.join(c['source']) for c in cells[:2]) # after the title, and the name of the module
     cells.insert(at, {'cell_type': 'code', 'execution_count': None, 'id': own, 'metadata': {}, 'outputs': [],
                       'source': start.splitlines(keepends=True)})
     if is_lesson(path):

@@ -16,6 +16,7 @@ MODULE_LINES, LESSON_CELLS, CELL_LINES, LINE_LENGTH, LESSON_EXPORTS = 400, 45, 2
 HEAVY = {'torch', 'transformers', 'peft', 'bitsandbytes', 'accelerate', 'datasets', 'matplotlib', 'sentence_transformers'}
 APPENDIX = {'A1': 24, 'A2': 25, 'A3': 26, 'A4': 27}
 HEAVY_NUMBERS = {*range(8, 16), *range(21, 24), 25}
+HEAVY_COMMANDS = {'cli.demo', 'cli.tiny'}
 FACADES = {'core', 'model'}   # they define nothing; nothing in the package imports them
 STUBS = {('train', 'cli.train')} # `torchrun -m iepile_nb.train`
 
@@ -138,7 +139,7 @@ def check_order(books):
             if m in FACADES: yield f'{b}: imports {m}; import from where the names are defined'
             if private := [n for n in names if n.startswith('_')]: yield f'{b}: imports private names from {m}: {", ".join(private)}'
     for c in circles({m: {x for x, _ in used} for m, used in graph.items()}): yield 'circle: ' + ', '.join(sorted(c))
-    for b in (b for b in books if b.is_lesson):
+    for b in (b for b in books if b.is_lesson and b.number): # the tour (0) shows all of it
         for m, names in chain.from_iterable(imports(parsed(c)) for c in b.codes if not is_exported(c)):
             if m in by_module and (by_module[m].number or 0) > b.number: yield f'{b}: shows {", ".join(names)} of a later lesson ({m})'
 
@@ -151,9 +152,14 @@ def check_sizes(books):
         if b.is_lesson and (n := exported_lines(b)) > LESSON_EXPORTS: yield f'{b}: {n} exported lines; {LESSON_EXPORTS} at most'
         for code in b.codes:
             lines = [l for l in code.split('\n') if l.strip() and not l.startswith('#|')]
-            if len(lines) > CELL_LINES and not is_hidden(code): yield f'{b}: a cell of {len(lines)} lines: {lines[0][:60]}'
+            if len(lines) > CELL_LINES and not is_hidden(code) and not is_imports(code): yield f'{b}: a cell of {len(lines)} lines: {lines[0][:60]}'
             for l in lines:
                 if len(l) > LINE_LENGTH and not is_fixed_text(l): yield f'{b}: a line of {len(l)} characters: {l.strip()[:60]}'
+
+
+def is_imports(code):
+    "Is a cell a list of imports, which names may follow that a module re-exports?"
+    return all(isinstance(n, (ast.Import, ast.ImportFrom, ast.Assign)) for n in parsed(code).body)
 
 
 def is_fixed_text(line):
@@ -181,7 +187,7 @@ def check_heavy(books):
         top = ast.Module([n for n in top_level(tree) if isinstance(n, (ast.Import, ast.ImportFrom))], [])
         return set(outside(tree)) & HEAVY | {h for x, _ in imports(top, m) for h in heavy(x, (*seen, m))}
     for b in by_module.values():
-        if b.number in HEAVY_NUMBERS or b.module in FACADES or b.module in ('cli.tiny',): continue
+        if b.number in HEAVY_NUMBERS or b.module in FACADES or b.module in HEAVY_COMMANDS: continue
         if found := heavy(b.module): yield f'{b}: importing it imports {", ".join(sorted(found))}'
 
 

@@ -10,29 +10,42 @@ import argparse, time
 from pathlib import Path
 
 from ..questions import LANGUAGES
-from ..lib.io import in_notebook
+from ..lib.io import in_notebook, log
 from ..tasks import TASKS
 from ..report import f1_table
+from ..corpus import make_demo
 from ..course import DEMO_TRAINING, demo_jobs, read_job, run_demo
 from .common import command
 
 # %% ../../nbs/cli/demo.ipynb #665fada8
 def _parser():
     "The arguments of `iepile_demo`."
-    p = argparse.ArgumentParser(prog='iepile_demo', description='Score a base model, train a LoRA adapter, score again, write a report.',
-        epilog='example: iepile_demo --data data/demo/en/NER --task NER --language en --limit 20 --out outputs/mine')
+    p = argparse.ArgumentParser(
+        prog='iepile_demo', description='Score a base model, train an adapter, score again, write a report.',
+        epilog='example: iepile_demo --data data/demo/en/NER --task NER --language en --limit 20 '
+               '--out outputs/mine')
     a = p.add_argument
     a('--data', help='a folder with schema.json, train.json, test.json (default: the demo, six of them)')
     a('--task', help=f'of --data: {", ".join(TASKS)}')
     a('--language', choices=LANGUAGES, help='of --data')
     a('--out', default='outputs/demo', help='where everything goes (%(default)s)')
-    a('--model_name_or_path', default='tiny', help='tiny (the embedded model), a folder, or a name on the hub (%(default)s)')
+    a('--model_name_or_path', default='tiny',
+      help='tiny (the embedded model), a folder, or a name on the hub (%(default)s)')
     a('--bits', type=int, default=16, choices=[16, 8, 4], help='of the weights of the base (%(default)s)')
-    a('--epochs', type=float, default=DEMO_TRAINING['num_train_epochs'], help='passes over the training rows (%(default)s)')
+    a('--epochs', type=float, default=DEMO_TRAINING['num_train_epochs'],
+      help='passes over the training rows (%(default)s)')
     a('--learning_rate', type=float, default=DEMO_TRAINING['learning_rate'], help='%(default)s')
     a('--batch_size', type=int, default=128, help='rows asked at a time (%(default)s)')
     a('--limit', type=int, help='use only the first N records of each file')
     return p
+
+# %% ../../nbs/cli/demo.ipynb #db7356ab
+def _demo(limit):
+    "The datasets of the demo; the grammar writes them where the repository's `data` is not there."
+    if not Path('data/demo').is_dir():
+        log.info('data/demo is not there: the grammar writes it')
+        make_demo('data/demo')
+    return demo_jobs(limit=limit)
 
 # %% ../../nbs/cli/demo.ipynb #f085989c
 @command
@@ -41,9 +54,10 @@ def main(argv):
     p = _parser()
     o = p.parse_args(argv)
     if o.data and not (o.task and o.language): p.error('--data needs --task and --language')
-    jobs = [read_job(o.data, o.task, o.language, o.limit)] if o.data else demo_jobs(limit=o.limit)
+    jobs = [read_job(o.data, o.task, o.language, o.limit)] if o.data else _demo(o.limit)
     start = time.monotonic()
-    results = run_demo(jobs, o.out, o.model_name_or_path, o.bits, o.batch_size, num_train_epochs=o.epochs, learning_rate=o.learning_rate)
+    results = run_demo(jobs, o.out, o.model_name_or_path, o.bits, o.batch_size,
+                       num_train_epochs=o.epochs, learning_rate=o.learning_rate)
     print(f1_table(results['scores']))
     print(f'{time.monotonic() - start:.0f} seconds; the report: {Path(o.out)/"report.html"}')
 

@@ -6,12 +6,16 @@
 __all__ = ['PROBLEM_KINDS', 'Problem', 'Report', 'mended_record', 'note_repeats', 'mended', 'check']
 
 # %% ../../nbs/lib/check.ipynb #e87fc70f
-import copy, re, unicodedata
+import copy, re
 from collections import Counter, deque
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Iterator, NamedTuple
+from typing import Any, Iterator, NamedTuple
+
+from fastcore.basics import patch
 
 from ..questions import NAN, Schema, Task, encode
+from .characters import fold_text, is_wide
 from .io import text_id
 from .tables import Table
 from ..tasks import get_task
@@ -31,13 +35,18 @@ PROBLEM_KINDS = {
     'part': 'a role or attribute not in the schema', 'empty': 'a mention without a character',
     'blanks': 'blanks around a mention', 'spelling': 'the text spells a mention otherwise',
     'absent': 'a mention that the text does not contain', 'repeated': 'the same annotation twice in a record',
-    'duplicate': 'the same record twice', 'conflict': 'the same text with other annotations'}
+    'duplicate': 'the same record twice', 'conflict': 'the same text with other annotations',
+    'poor': "removed by the paper's rules"}
 
 # %% ../../nbs/lib/check.ipynb #309b4e87
+@dataclass(repr=False)
 class Report:
     "What was found in a file; displays as a summary by kind."
-    def __init__(self, path):
-        self.path, self.problems, self.dropped, self.n, self.kept = path, [], [], 0, 0
+    path: Any                                      # of the file
+    problems: list[Problem] = field(default_factory=list)
+    dropped: list[dict] = field(default_factory=list) # {line, problem, raw}
+    n: int = 0                                     # records, those that cannot be read among them
+    kept: int = 0                                  # records
 
     def add(self, line, kind, key, problem, fix): self.problems.append(Problem(line, kind, key, problem, fix))
 
@@ -45,21 +54,28 @@ class Report:
         self.add(line, kind, key, problem, 'dropped')
         self.dropped.append({'line': line, 'problem': problem, 'raw': raw})
 
-    def bad(self, error, raw=None):
-        "What a reader calls for an item that it cannot use."
-        self.n += 1
-        place = re.match(rf'{re.escape(str(self.path))}(?::([^:\s]+))?: (.*)', str(error), re.S)
-        line, what = place.groups() if place else (None, str(error))
-        self.drop(int(line) if line and line.isdigit() else line or '', 'unreadable', '', what, raw)
+# %% ../../nbs/lib/check.ipynb #2b07c668
+@patch
+def bad(self: Report, error, raw=None):
+    "What a reader calls for an item that it cannot use."
+    self.n += 1
+    place = re.match(rf'{re.escape(str(self.path))}(?::([^:\s]+))?: (.*)', str(error), re.S)
+    line, what = place.groups() if place else (None, str(error))
+    self.drop(int(line) if line and line.isdigit() else line or '', 'unreadable', '', what, raw)
 
-    def summary(self):
-        kinds = Counter((p.kind, p.fix) for p in self.problems)
-        return Table([{'problem': k, 'meaning': PROBLEM_KINDS.get(k, ''), 'fix': f, 'found': n} for (k, f),
-                      n in kinds.most_common()], str(self))
+@patch
+def summary(self: Report) -> Table:
+    "How often each kind of problem was found, and what mending does about it."
+    kinds = Counter((p.kind, p.fix) for p in self.problems).most_common()
+    rows = [{'problem': k, 'meaning': PROBLEM_KINDS[k], 'fix': f, 'found': n} for (k, f), n in kinds]
+    title = f'{self.path}: {self.n} records, {len(self.problems)} problems, {self.kept} records kept'
+    return Table(rows, title)
 
-    def __str__(self): return f'{self.path}: {self.n} records, {len(self.problems)} problems, {self.kept} records kept'
-    def __repr__(self): return str(self.summary())
-    def _repr_html_(self): return self.summary()._repr_html_()
+@patch
+def __repr__(self: Report): return str(self.summary())
+
+@patch
+def _repr_html_(self: Report): return self.summary()._repr_html_()
 
 # %% ../../nbs/lib/check.ipynb #f0423fc4
 def _strings_of(item, where):
@@ -68,57 +84,60 @@ def _strings_of(item, where):
         if isinstance(item.get(k), str): yield item, k, f'{where}.{k}'
     for i, a in enumerate(item.get('arguments') or []): yield a, 'argument', f'{where}.arguments[{i}]'
 
-def _loose(s):
-    "A string without case, width and blanks, and where each character stood."
-    pairs = [(f, i) for i, c in enumerate(s) for f in unicodedata.normalize('NFKC', c).casefold() if not f.isspace()]
-    return ''.join(f for f, _ in pairs), [i for _, i in pairs]
-
 def _in_word(text, i):
     "Is a place of a text within a word? Wide characters (Chinese, Japanese) are words by themselves."
-    return 0 < i < len(text) and all(c.isalnum() and unicodedata.east_asian_width(c) not in 'WF' for c in text[i - 1:i + 1])
+    return 0 < i < len(text) and all(c.isalnum() and not is_wide(c) for c in text[i - 1:i + 1])
 
 def _spelt(text, s):
-    "How the text spells a string, apart from case, width and blanks; None if it does not have it as whole words."
-    (plain, places), (wanted, _) = _loose(text), _loose(s)
-    for m in re.finditer(f'(?={re.escape(wanted)})', plain) if wanted else ():
+    "How the text spells a string, apart from case, width and blanks; None if it has it not as whole words."
+    folded, wanted = ''.join(map(fold_text, text)), ''.join(map(fold_text, s))
+    places = [i for i, c in enumerate(text) for _ in fold_text(c)] # of each folded character, in the text
+    for m in re.finditer(f'(?={re.escape(wanted)})', folded) if wanted else ():
         start, end = places[m.start()], places[m.start() + len(wanted) - 1] + 1
         if not _in_word(text, start) and not _in_word(text, end): return text[start:end]
 
 # %% ../../nbs/lib/check.ipynb #14ca3540
 def _mend_strings(item, where, text, line, report):
-    "Check the strings of an annotation; blanks and spelling are mended in place. Is a string missing that must be there?"
+    "Check the strings of an annotation; blanks and spelling are mended in place. Is one missing that must be there?"
     missing = False
     for holder, key, name in _strings_of(item, where):
-        s = holder.get(key) or ''
-        if s != s.strip():
-            report.add(line, 'blanks', name, f"'{s}' has blanks at its ends; they are no part of a mention",
-                       'repaired')
-            holder[key] = s = s.strip()
-        if s == NAN or not s and key in ('event_trigger', 'argument'): continue
+        s = _without_blanks(holder, key, name, line, report)
+        may_be_empty = key in ('event_trigger', 'argument')
+        if s == NAN or not s and may_be_empty or s and s in text: continue
         if not s:
             report.drop(line, 'empty', name, 'an empty mention; name one or leave the annotation out', item)
             missing = True
-        elif s not in text and (found := _spelt(text, s)):
-            report.add(line, 'spelling', name,
-                       f"the text has '{found}', not '{s}'; write it as the text does", 'repaired')
+        elif found := _spelt(text, s):
+            what = f"the text has '{found}', not '{s}'; write it as the text does"
+            report.add(line, 'spelling', name, what, 'repaired')
             holder[key] = found
-        elif s not in text:
-            report.add(line, 'absent', name, f"the text does not contain '{s}'; a model cannot copy it",
-                       'nothing')
+        else:
+            what = f"the text does not contain '{s}'; a model cannot copy it"
+            report.add(line, 'absent', name, what, 'nothing')
     return missing
+
+# %% ../../nbs/lib/check.ipynb #0dac26b0
+def _without_blanks(holder, key, name, line, report):
+    "A string of an annotation, whose blanks at the ends go, in the annotation too."
+    s = holder.get(key) or ''
+    if s == s.strip(): return s
+    what = f"'{s}' has blanks at its ends; they are no part of a mention"
+    report.add(line, 'blanks', name, what, 'repaired')
+    holder[key] = s.strip()
+    return holder[key]
 
 # %% ../../nbs/lib/check.ipynb #1c8c9448
 def _mend_labels(item, where, task, schema, line, report):
     "Check label and parts of an annotation against the schema. Is it to be dropped?"
     (label, (found, *_)), = task.gold({task.key: [item]}, schema).items()
+    unknown = "the schema has no {}; add it there or leave it out"
     if label not in schema.labels:
-        report.drop(line, 'label', where, f"the schema has no label '{label}'; add it there or leave it out", item)
+        report.drop(line, 'label', where, unknown.format(f"label '{label}'"), item)
         return True
     parts = {p for p, _ in task.mentions((label, *found)) if p and p not in task.names}
     strange = parts - set(schema.parts.get(label, parts))
     for p in sorted(strange):
-        report.drop(line, 'part', where, f"the schema has no '{p}' for '{label}'; add it there or leave it out",
-                    copy.deepcopy(item))
+        report.drop(line, 'part', where, unknown.format(f"'{p}' for '{label}'"), copy.deepcopy(item))
     if strange and 'arguments' in item:
         item['arguments'] = [a for a in item['arguments'] if a['role'] not in strange]
     return bool(strange) and 'arguments' not in item
@@ -134,30 +153,36 @@ def mended_record(
     "A record with its annotations checked and mended; findings go to the report."
     record, kept, seen = copy.deepcopy(record), [], set()
     for i, item in enumerate(record.get(task.key) or []):
-        where = f'{task.key}[{i}]'
-        key = tuple(item.get(k) for k in task.dedup)
+        where, key = f'{task.key}[{i}]', tuple(item.get(k) for k in task.dedup)
         if key and key in seen:
             report.drop(line, 'repeated', where, 'the same annotation stands in the record already', item)
             continue
         seen.add(key)
-        if _mend_strings(item, where, record['text'], line, report): continue
-        if schema and _mend_labels(item, where, task, schema, line, report): continue
-        kept.append(item)
+        gone = _mend_strings(item, where, record['text'], line, report)
+        if not gone and schema: gone = _mend_labels(item, where, task, schema, line, report)
+        if not gone: kept.append(item)
     if task.key in record: record[task.key] = kept
     return record
 
 # %% ../../nbs/lib/check.ipynb #696815cb
-def note_repeats(record, task, line, seen, report):
-    "Is this record there already? A text with other annotations is reported and stays."
+def note_repeats(
+    record: dict,
+    task: Task,
+    line: int | str,
+    seen: dict,      # {id of a text: (its first line, id of its annotations)}; grows
+    report: Report,
+) -> bool:           # is this record there already?
+    "Report a record that was there before, or whose text was there with other annotations; only the first is dropped."
     marks = text_id(encode(sorted(map(encode, record.get(task.key) or []))))
     first, known = seen.setdefault(text_id(record['text']), (line, marks))
     if first == line: return False
-    if known == marks:
-        report.drop(line, 'duplicate', 'text', f'the same record stands at {first}', record)
-        return True
-    report.add(line, 'conflict', task.key, f'the text at {first} has other annotations; keep the right ones',
-               'nothing')
+    if known == marks: report.drop(line, 'duplicate', 'text', f'the same record stands at {first}', record)
+    else:
+        what = f'the text at {first} has other annotations; keep the right ones'
+        report.add(line, 'conflict', task.key, what, 'nothing')
+    return known == marks
 
+# %% ../../nbs/lib/check.ipynb #ab1927c5
 def mended(
     path: str | Path,
     task: Task,
@@ -171,7 +196,9 @@ def mended(
     for line, record in numbered_records(path, task, annotated, form, bad=report.bad):
         report.n += 1
         record = mended_record(record, task, schema, line, report)
-        if not note_repeats(record, task, line, seen, report): report.kept += 1; yield record
+        if note_repeats(record, task, line, seen, report): continue
+        report.kept += 1
+        yield record
     check_any(path, task, annotated, report.n, True, form)
 
 # %% ../../nbs/lib/check.ipynb #c8ad22a8

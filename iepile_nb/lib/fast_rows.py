@@ -72,7 +72,7 @@ def encoded(self: NER, q, found, text):
 
 @patch
 def encoded(self: RE, q, found, text):
-    if len(found) != 1: return super().encoded(q, found, text)
+    if len(found) != 1: return encode(self.value(q, found, text))
     (s, o), = found
     return f'[{{"subject": {encode_basestring(s)}, "object": {encode_basestring(o)}}}]'
 

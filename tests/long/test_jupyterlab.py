@@ -9,11 +9,9 @@ import urllib.request
 
 import pytest
 from conftest import ROOT
+from helpers.browser import CHROMIUM, FLAGS
 
-CHROMIUM = shutil.which('chromium') or shutil.which('chromium-browser') or shutil.which('google-chrome')
 pytestmark = [pytest.mark.long, pytest.mark.skipif(not CHROMIUM, reason='no Chromium on this machine')]
-FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-         '--disable-component-update', '--disable-sync']
 
 
 @pytest.fixture(scope='module')
@@ -21,11 +19,14 @@ def lab(tmp_path_factory):
     "JupyterLab on a copy of the lessons; its address."
     home = tmp_path_factory.mktemp('lab')
     for part in ('nbs', 'data'): shutil.copytree(ROOT/part, home/part)
+    shutil.copy(ROOT/'settings.ini', home)
     with socket.socket() as s:
         s.bind(('127.0.0.1', 0))
         port = s.getsockname()[1]
-    env = {**os.environ, 'PYTHONPATH': str(ROOT), 'JUPYTER_CONFIG_DIR': str(home/'config'), 'JUPYTER_DATA_DIR': str(home/'share')}
-    cmd = [sys.executable, '-m', 'jupyterlab', '--no-browser', '--allow-root', f'--port={port}', '--IdentityProvider.token=', '--ip=127.0.0.1']
+    folders = {'JUPYTER_CONFIG_DIR': str(home/'config'), 'JUPYTER_DATA_DIR': str(home/'share')}
+    env = {**os.environ, 'PYTHONPATH': str(ROOT), **folders}
+    cmd = [sys.executable, '-m', 'jupyterlab', '--no-browser', '--allow-root', f'--port={port}',
+           '--IdentityProvider.token=', '--ip=127.0.0.1']
     p = subprocess.Popen(cmd, cwd=home, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     url = f'http://127.0.0.1:{port}'
     for _ in range(120):
@@ -45,7 +46,7 @@ def page():
         browser.close()
 
 
-@pytest.mark.parametrize('lesson', ['01_tasks', '03_negatives', '10_report'])
+@pytest.mark.parametrize('lesson', ['02_tasks', '06_negatives', '20_report'])
 def test_a_lesson_runs_top_to_bottom(lesson, lab, page):
     "Restart and run all; the last cell gets a number, no cell shows an error."
     page.goto(f'{lab}/lab/tree/nbs/{lesson}.ipynb?reset')
