@@ -1,4 +1,4 @@
-"The command lines of the original's documentation, with the program's name replaced, and what mistakes in them say."
+"The command lines of the original's documentation, and what mistakes in them say."
 import json
 import os
 import shlex
@@ -51,7 +51,7 @@ def adapter(folder):
 
 @pytest.fixture(scope='module')
 def place(tmp_path_factory):
-    "A folder with the project's data, in which the first lines of the documentation were run: rows and an adapter."
+    "A folder with the project's data, in which the first documented lines made rows and an adapter."
     p = tmp_path_factory.mktemp('place')
     (p/'data').symlink_to(ROOT/'data')
     for line, path, at_least in CONVERT:

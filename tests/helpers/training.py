@@ -1,4 +1,4 @@
-"What the tests of training share: a small training set, short runs, ways to end a run, commands as processes."
+"What tests of training share: a small training set, short runs, ways to end a run, commands as processes."
 import json
 import os
 import subprocess
@@ -15,7 +15,8 @@ QUICK = dict(disable_tqdm=True, template='alpaca', per_device_train_batch_size=2
 LONG = dict(max_steps=12, logging_steps=1, save_strategy='steps', save_steps=4, learning_rate=3e-3,
             lora_dropout=.2, lr_scheduler_type='cosine')
 NER_ROWS = [{'task': 'NER', 'source': 's', 'output': json.dumps({'a': [c]}),
-             'instruction': json.dumps({'instruction': 'i', 'schema': ['a'], 'input': c * 3})} for c in 'xyzw']
+             'instruction': json.dumps({'instruction': 'i', 'schema': ['a'], 'input': c * 3})}
+            for c in 'xyzw']
 ENV = {**os.environ, 'PYTHONPATH': str(ROOT)}
 
 
@@ -37,7 +38,8 @@ def ner_file(tmp_path):
 @pytest.fixture
 def run(llama_dir, train_file, tmp_path):
     "Train a little, in `tmp_path`/out."
-    usual = {**QUICK, 'model_name_or_path': str(llama_dir), 'train_file': train_file, 'output_dir': str(tmp_path/'out')}
+    files = dict(model_name_or_path=str(llama_dir), train_file=train_file, output_dir=str(tmp_path/'out'))
+    usual = {**QUICK, **files}
     def go(**kw): return train(**{**usual, **kw})
     go.out = tmp_path/'out'
     return go
@@ -73,7 +75,8 @@ def interrupted(run, at=6, **kw):
 
 def words(*lines, **options):
     "A command line of whole lines and options."
-    return [w for l in lines for w in str(l).split()] + [str(w) for k, v in options.items() for w in (f'--{k}', v)]
+    given = [str(w) for k, v in options.items() for w in (f'--{k}', v)]
+    return [w for l in lines for w in str(l).split()] + given
 
 
 def process(*lines, cwd, start=('-m', 'iepile_nb.train'), ok=0, **options):

@@ -33,7 +33,7 @@ def test_torchrun(llama_dir, train_file, tmp_path):
 
 
 def test_killed_at_ten_moments(run, llama_dir, train_file, tmp_path):
-    "Killed without warning again and again, the same command comes to the same losses, with dropout and a schedule."
+    "Killed again and again, the same command comes to the same losses, with dropout and a schedule."
     kw = dict(template='alpaca', max_steps=60, logging_steps=3, save_strategy='steps', save_steps=5,
               learning_rate=3e-3, lora_dropout=.2, lr_scheduler_type='cosine', per_device_train_batch_size=4)
     files = dict(model_name_or_path=llama_dir, train_file=train_file, output_dir=tmp_path/'out')
@@ -41,7 +41,7 @@ def test_killed_at_ten_moments(run, llama_dir, train_file, tmp_path):
     draw, kills = random.Random(7), 0
     while kills < 10:
         p = start(tmp_path, **files, **kw)
-        wait_for(p, 'batches are made by') # the moment counts from where training starts; imports take longest
+        wait_for(p, 'batches are made by') # then training starts; imports take longest
         time.sleep(draw.uniform(0, 2.))
         if p.poll() is None: kills += 1
         p.kill()

@@ -85,16 +85,17 @@ def test_adapters_underneath_are_remembered(run, llama_dir, tmp_path):
 
 
 def test_layers_trained_whole_in_half_precision(run, ner_file, tmp_path, monkeypatch):
-    "All that is trained is float32, also where the base is not; with an evaluation by F1 in between, and going on."
+    "All that is trained is float32, also where the base is not; with F1 in between, and going on."
     import iepile_nb.base
     monkeypatch.setattr(iepile_nb.base, 'fast_dtypes', lambda: [torch.bfloat16, torch.float32])
     iepile_nb.base.pick_dtype.cache_clear()
-    kw = dict(additional_target='embed_tokens,lm_head', bf16=True, train_file=ner_file, valid_file=ner_file, eval_f1=2,
-              scorer=score_answers)
+    kw = dict(additional_target='embed_tokens,lm_head', bf16=True, train_file=ner_file, valid_file=ner_file,
+              eval_f1=2, scorer=score_answers)
     seen = [At(), At()]
     try:
         first = run(**kw, callbacks=seen[:1])
-        second = run(**kw, callbacks=seen[1:], checkpoint_dir=str(run.out), output_dir=str(tmp_path/'two'), template=None)
+        second = run(**kw, callbacks=seen[1:], checkpoint_dir=str(run.out), output_dir=str(tmp_path/'two'),
+                     template=None)
     finally: iepile_nb.base.pick_dtype.cache_clear()
     for parameters in (list(s.model.parameters()) for s in seen):
         assert {p.dtype for p in parameters if p.requires_grad} == {torch.float32}
@@ -103,7 +104,7 @@ def test_layers_trained_whole_in_half_precision(run, ner_file, tmp_path, monkeyp
 
 
 def test_four_bits_learn_after_an_evaluation(llama_dir):
-    "On some processors a pass without gradients turns weights of 4 bits into a form that has no backward pass."
+    "Without gradients, some processors turn weights of 4 bits into a form that has no backward pass."
     from iepile_nb.base import load_base
     from iepile_nb.lora import add_lora, answer_loss, packs_exactly
     from iepile_nb.prompt import collate, encode_row

@@ -15,8 +15,9 @@ def command(*lines, **options): return main(words(*lines, **options))
 
 @pytest.mark.parametrize('name', [f for f in ORIGINAL if f not in ('input_file', 'output_file')])
 def test_every_flag_of_the_original_is_known(name):
-    value = {'optim': 'adamw_torch', 'finetuning_type': 'lora', 'report_to': 'none', 'stage': 'sft', 'bits': '4',
-             'lora_target_modules': "['q_proj']", 'model_name': 'llama3', 'template': 'llama2'}.get(name, '1')
+    value = {'optim': 'adamw_torch', 'finetuning_type': 'lora', 'report_to': 'none', 'stage': 'sft',
+             'bits': '4', 'lora_target_modules': "['q_proj']", 'model_name': 'llama3',
+             'template': 'llama2'}.get(name, '1')
     assert parse(['--train_file', 'a', '--output_dir', 'b', f'--{name}', value])['output_dir'] == 'b'
 
 
@@ -28,23 +29,26 @@ def test_every_option_has_a_flag_with_the_same_default():
 
 def test_flags_of_other_times():
     given = parse('--train_file a --output_dir b --warmup_ratio 0.1 --no_cuda --evaluation_strategy steps '
-                  '--gradient_checkpointing True --weight_decay 0.1 --lr_scheduler_type cosine --logging_dir x '
+                  '--gradient_checkpointing True --weight_decay 0.1 --lr_scheduler_type cosine '
+                  '--logging_dir x '
                   '--ddp_timeout 180000000 --ddp_find_unused_parameters False'.split())
     assert given == dict(train_file='a', output_dir='b', warmup_steps=.1, use_cpu=True, eval_strategy='steps',
                          activation_checkpointing=True, weight_decay=.1, lr_scheduler_type='cosine',
                          ddp_timeout=180000000, ddp_find_unused_parameters=False)
 
 
-@pytest.mark.parametrize('line', ['--train_file a', '--output_dir b', *(f'--train_file a --output_dir b {more}' for more in
-                                  ('--no_such 1', '--bits 3', '--lora_rank 4', 'stray', '--stage ppo'))])
+WRONG = ['--no_such 1', '--bits 3', '--lora_rank 4', 'stray', '--stage ppo']
+
+@pytest.mark.parametrize('line', ['--train_file a', '--output_dir b',
+                                  *(f'--train_file a --output_dir b {more}' for more in WRONG)])
 def test_wrong_arguments(line):
     with pytest.raises(SystemExit) as e: command(line)
     assert e.value.code == 2
 
 
 def test_options_in_a_file(llama_dir, train_file, tmp_path, capsys):
-    options = dict(model_name_or_path=str(llama_dir), train_file=str(train_file), output_dir=str(tmp_path/'out'),
-                   max_steps=1, learning_rate='1e-3', template='alpaca', bf16=True, disable_tqdm=True,
+    options = dict(model_name_or_path=str(llama_dir), train_file=str(train_file),
+                   output_dir=str(tmp_path/'out'), max_steps=1, learning_rate='1e-3', template='alpaca', bf16=True, disable_tqdm=True,
                    lora_target_modules=['q_proj'], valid_file=None)
     (tmp_path/'run.json').write_text(json.dumps(options))
     (tmp_path/'run.yaml').write_text('\n'.join(f'{k}: {json.dumps(v)}' for k, v in options.items()))
@@ -60,15 +64,16 @@ def test_options_on_top_of_those_in_a_file(tmp_path, capsys):
     file = tmp_path/'run.yaml'
     file.write_text('train_file: a.json\noutput_dir: b\nlearning_rate: 1e-3\nweight_decay: .1\nbf16: true')
     line = [str(file), '--limit', '2', '--learning_rate', '1e-4', '--weight_decay', '.2']
-    assert parse(line) == dict(train_file='a.json', output_dir='b', learning_rate=1e-4, weight_decay=.2, bf16=True,
-                               limit=2)
+    assert parse(line) == dict(train_file='a.json', output_dir='b', learning_rate=1e-4, weight_decay=.2,
+                               bf16=True, limit=2)
     with pytest.raises(SystemExit): parse(['--limit', '2', str(file)])
     assert f'unrecognized arguments: {file}' in capsys.readouterr().err
 
 
-@pytest.mark.parametrize('line', ['--limit 0', '--limit -1', '--val_set_size -3 --do_eval', '--lora_r 0', '--nproc 0',
-                                  '--per_device_train_batch_size 0', '--seed -1', '--learning_rate -1',
-                                  '--lora_dropout 1.5'])
+SENSELESS = ['--limit 0', '--limit -1', '--val_set_size -3 --do_eval', '--lora_r 0', '--nproc 0', '--seed -1',
+             '--per_device_train_batch_size 0', '--learning_rate -1', '--lora_dropout 1.5']
+
+@pytest.mark.parametrize('line', SENSELESS)
 def test_numbers_that_make_no_sense(line, train_file, tmp_path, capsys):
     assert command(line, train_file=train_file, output_dir=tmp_path/'out') == 1
     err = capsys.readouterr().err
@@ -101,7 +106,10 @@ def test_what_is_not_offered_may_be_given_at_its_default(run):
 def test_no_gpu_if_none_is_wanted(run, monkeypatch):
     import iepile_nb.base
     real, asked = iepile_nb.base.load_base, []
-    monkeypatch.setattr(iepile_nb.base, 'load_base', lambda *a, cpu, **k: asked.append(cpu) or real(*a, cpu=cpu, **k))
+    def load_base(*a, cpu, **k):
+        asked.append(cpu)
+        return real(*a, cpu=cpu, **k)
+    monkeypatch.setattr(iepile_nb.base, 'load_base', load_base)
     run(use_cpu=True), run(overwrite=True)
     assert asked == [True, False]
 
@@ -112,8 +120,10 @@ def test_an_option_is_never_run(run, tmp_path):
     assert not (tmp_path/'PWNED').exists()
 
 
-@pytest.mark.parametrize('text,names', [('all', None), (None, None), ("['all']", None), ('["q_proj"]', ['q_proj']),
-                                        ('q_proj,v_proj', ['q_proj', 'v_proj']), ("['q_proj', 'v_proj']", ['q_proj', 'v_proj'])])
+LAYERS = [('all', None), (None, None), ("['all']", None), ('["q_proj"]', ['q_proj']),
+          ('q_proj,v_proj', ['q_proj', 'v_proj']), ("['q_proj', 'v_proj']", ['q_proj', 'v_proj'])]
+
+@pytest.mark.parametrize('text,names', LAYERS)
 def test_layer_names(text, names): assert layer_names(text) == names
 
 
@@ -124,7 +134,8 @@ def test_options_of_an_adapter_that_names_few(tmp_path):
         with pytest.raises(UserError, match=f'--{[*kw][0]} .*, but the adapter'): check_same(str(tmp_path), kw)
 
 
-BAD = {'missing': (None, 'no such file'), 'empty': ('', 'the file is empty'), 'blank': ('\n\n', 'the file is empty'),
+BAD = {'missing': (None, 'no such file'), 'empty': ('', 'the file is empty'),
+       'blank': ('\n\n', 'the file is empty'),
        'broken': ('{"instruction": "q", "output": "a"}\n\n{"instruction"\n', ':3: broken JSON'),
        'not UTF-8': (b'{"output": "\xff"}', 'not UTF-8'),
        'no text': ('{"instruction": "q", "output": {"a": []}}', ":1: 'output' should be a string"),
@@ -134,7 +145,9 @@ BAD = {'missing': (None, 'no such file'), 'empty': ('', 'the file is empty'), 'b
 @pytest.mark.parametrize('name', BAD)
 def test_bad_rows_are_one_line(name, llama_dir, tmp_path, capsys):
     content, says = BAD[name]
-    if content is not None: (tmp_path/'in.json').write_bytes(content if isinstance(content, bytes) else content.encode())
-    assert command(model_name_or_path=llama_dir, train_file=tmp_path/'in.json', output_dir=tmp_path/'out') == 1
+    if isinstance(content, str): content = content.encode()
+    file, out = tmp_path/'in.json', tmp_path/'out'
+    if content is not None: file.write_bytes(content)
+    assert command(model_name_or_path=llama_dir, train_file=file, output_dir=out) == 1
     err = [l for l in capsys.readouterr().err.splitlines() if l.startswith('error')]
-    assert len(err) == 1 and says in err[0] and not (tmp_path/'out/adapter_config.json').exists()
+    assert len(err) == 1 and says in err[0] and not (out/'adapter_config.json').exists()

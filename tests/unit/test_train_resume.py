@@ -13,6 +13,9 @@ from iepile_nb.lib.resume import last_checkpoint
 from iepile_nb.lib.trainer import GuardedTrainer
 
 
+def ctrl_c(): os.kill(os.getpid(), signal.SIGINT)
+
+
 def test_a_run_goes_on(run, tmp_path, caplog):
     straight = losses(run(**LONG, output_dir=str(tmp_path/'straight')))
     interrupted(run)
@@ -23,7 +26,8 @@ def test_a_run_goes_on(run, tmp_path, caplog):
 
 def test_another_run_is_refused(run):
     interrupted(run)
-    with pytest.raises(UserError, match='--learning_rate was 0.003, now 0.001'): run(**{**LONG, 'learning_rate': 1e-3})
+    with pytest.raises(UserError, match='--learning_rate was 0.003, now 0.001'):
+        run(**{**LONG, 'learning_rate': 1e-3})
     with pytest.raises(UserError, match='--lora_r was 8, now 4'): run(**LONG, lora_r=4)
     with pytest.raises(UserError, match='the training rows have changed'): run(**LONG, limit=5)
     run(**{**LONG, 'logging_steps': 2, 'dataloader_num_workers': 0})
@@ -31,7 +35,8 @@ def test_another_run_is_refused(run):
 
 def test_options_that_only_transformers_knows_make_another_run(run):
     run(data_seed=7)
-    for kw in (dict(data_seed=8), dict(data_seed=7, adam_beta2=.9), dict(data_seed=7, lr_scheduler_kwargs={'a': 1})):
+    for kw in (dict(data_seed=8), dict(data_seed=7, adam_beta2=.9),
+               dict(data_seed=7, lr_scheduler_kwargs={'a': 1})):
         with pytest.raises(UserError, match=f'--{[*kw][-1]} was'): run(**kw)
 
 
@@ -73,11 +78,11 @@ def test_an_interrupted_evaluation_is_made_good(run, train_file):
 def test_patience_outlives_an_interruption(how, step, kept, run, ner_file):
     "The first evaluation is the best, so patience 2 ends the run after the third, wherever it was interrupted."
     scores = {2: 90., 4: 50., 6: 40., 8: 30., 10: 20.}
-    end = interrupt if how == 'killed' else lambda: os.kill(os.getpid(), signal.SIGINT)
+    end = interrupt if how == 'killed' else ctrl_c
     def go(at):
-        return run(train_file=ner_file, valid_file=ner_file, eval_f1=4, early_stopping=2, eval_strategy='steps',
-                   eval_steps=2, save_strategy='steps', save_steps=2, max_steps=20, logging_steps=1, callbacks=[at],
-                   scorer=lambda *a, **k: scores[max(at.step, 2)])
+        return run(train_file=ner_file, valid_file=ner_file, eval_f1=4, early_stopping=2, eval_steps=2,
+                   eval_strategy='steps', save_strategy='steps', save_steps=2, max_steps=20, logging_steps=1,
+                   callbacks=[at], scorer=lambda *a, **k: scores[max(at.step, 2)])
     with pytest.raises(KeyboardInterrupt): go(At(step, end))
     assert last_checkpoint(run.out)[-1] == kept
     assert max(losses(go(At()))) == 6 and (run.out/'adapter_model.safetensors').exists()
@@ -121,7 +126,7 @@ def test_checkpoints_of_another_program(run):
 
 def test_the_last_step_is_not_done_again(run, train_file):
     "A run that was stopped after its last step, in the middle of an epoch, only saves its result."
-    with pytest.raises(KeyboardInterrupt): run(**LONG, callbacks=[At(12, lambda: os.kill(os.getpid(), signal.SIGINT))])
+    with pytest.raises(KeyboardInterrupt): run(**LONG, callbacks=[At(12, ctrl_c)])
     assert last_checkpoint(run.out).endswith('checkpoint-12')
     assert max(losses(run(**LONG))) == 12 and (run.out/'adapter_model.safetensors').exists()
 
@@ -136,13 +141,14 @@ def test_a_full_disk_is_one_line(run, monkeypatch):
     says = 'out: the disk is full; checkpoint-4 is complete. Make room and give the same command again'
     with pytest.raises(UserError, match=says): run(**LONG)
     monkeypatch.setattr(GuardedTrainer, 'save_model', real)
-    assert [p.name for p in run.out.glob('checkpoint-*')] == ['checkpoint-4'] and max(losses(run(**LONG))) == 12
+    assert [p.name for p in run.out.glob('checkpoint-*')] == ['checkpoint-4']
+    assert max(losses(run(**LONG))) == 12
 
 
 def test_ctrl_c_saves_and_the_run_goes_on(run, tmp_path):
     before = signal.getsignal(signal.SIGINT)
     straight = losses(run(**LONG, output_dir=str(tmp_path/'straight')))
-    stop = At(6, lambda: os.kill(os.getpid(), signal.SIGINT))
-    with pytest.raises(KeyboardInterrupt): run(**LONG, callbacks=[stop])
-    assert last_checkpoint(run.out).endswith('checkpoint-7') and signal.getsignal(signal.SIGINT) == before
+    with pytest.raises(KeyboardInterrupt): run(**LONG, callbacks=[At(6, ctrl_c)])
+    assert last_checkpoint(run.out).endswith('checkpoint-7')
+    assert signal.getsignal(signal.SIGINT) == before
     assert same_losses(losses(run(**LONG)), straight)

@@ -35,7 +35,8 @@ def test_held_out_rows():
     a, b = hold_out(rows)
     assert sorted(r['n'] for r in a + b) == list(range(20000))
     assert hold_out(rows) == (a, b) != hold_out(rows, seed=1)
-    assert [len(x) for x in hold_out(rows[:1])] == [1, 0] and [len(x) for x in hold_out(rows[:2], 1000)] == [1, 1]
+    assert [len(x) for x in hold_out(rows[:1])] == [1, 0]
+    assert [len(x) for x in hold_out(rows[:2], 1000)] == [1, 1]
 
 
 def test_nothing_to_evaluate_on_is_said(train_file, caplog):
@@ -71,7 +72,8 @@ def test_pure_negatives_are_counted(caplog):
 
 def test_one_row_is_shown(run, caplog):
     with caplog.at_level('INFO', 'iepile_nb'): run()
-    assert 'what it shall answer:\n{"a": ["xxxxxxxx}{"]}</s>' in caplog.text and 'step 2 of 2, loss' in caplog.text
+    assert 'what it shall answer:\n{"a": ["xxxxxxxx}{"]}</s>' in caplog.text
+    assert 'step 2 of 2, loss' in caplog.text
 
 
 def test_the_order_is_the_same_for_any_number_of_processes():
@@ -88,8 +90,10 @@ def test_the_order_is_the_same_for_any_number_of_processes():
 def test_rows_of_similar_length_stand_together():
     draw = random.Random(2)
     lengths = [draw.randint(1, 999) for _ in range(400)]
-    def waste(order): return sum(8 * max(lengths[i] for i in order[k:k + 8]) for k in range(0, 400, 8)) / sum(lengths)
-    assert waste(list(BatchOrder(lengths, 8))) < 1.1 < 1.5 < waste(list(BatchOrder(lengths, 8, alike=False)))
+    def waste(alike):
+        order = list(BatchOrder(lengths, 8, alike=alike))
+        return sum(8 * max(lengths[i] for i in order[k:k + 8]) for k in range(0, 400, 8)) / sum(lengths)
+    assert waste(True) < 1.1 < 1.5 < waste(False)
 
 
 def test_the_order_follows_data_seed(llama_dir, tmp_path):

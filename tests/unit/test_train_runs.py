@@ -4,7 +4,7 @@ import json
 import pytest
 import torch
 from conftest import PARROT
-from helpers.training import At, NER_ROWS, losses, ner_file, run, same_losses, train_file # fixtures among them
+from helpers.training import At, losses, ner_file, run, same_losses, train_file # fixtures among them
 
 from iepile_nb.infer import predict
 from iepile_nb.lib.contract import read_contract
@@ -27,7 +27,8 @@ def test_evaluation_of_few_rows(run):
 
 
 def test_four_rows(run):
-    r = run(limit=4, per_device_train_batch_size=8, max_steps=-1, num_train_epochs=3, do_eval=True, logging_steps=1)
+    r = run(limit=4, per_device_train_batch_size=8, max_steps=-1, num_train_epochs=3, do_eval=True,
+            logging_steps=1)
     assert r['rows'] == 3 and max(losses(r)) == 3
 
 
@@ -42,14 +43,15 @@ def test_saved_without_checkpoints(run, llama_dir):
 @pytest.mark.parametrize('error', [RuntimeError('broken'), torch.OutOfMemoryError('CUDA out of memory')])
 def test_saved_although_evaluations_fail(error, run, train_file, llama_dir, caplog):
     def fail(*a, **kw): raise error
-    r = run(valid_file=train_file, eval_strategy='steps', eval_steps=1, max_steps=3, eval_f1=1, early_stopping=5,
-            scorer=fail)
-    assert len(losses(r)) and caplog.text.count(f'the evaluation failed ({type(error).__name__}: {error})') >= 3
+    r = run(valid_file=train_file, eval_strategy='steps', eval_steps=1, max_steps=3, eval_f1=1,
+            early_stopping=5, scorer=fail)
+    says = f'the evaluation failed ({type(error).__name__}: {error})'
+    assert len(losses(r)) and caplog.text.count(says) >= 3
     load_model(llama_dir, run.out)
 
 
 def test_training_learns_what_prediction_answers(run):
-    "All weights, trained on a handful of rows until they are known by heart; predicted from the saved folder alone."
+    "All weights, trained until a handful of rows is known by heart; predicted from the saved folder."
     r = run(finetuning_type='full', max_steps=150, learning_rate=4e-3, per_device_train_batch_size=5)
     curve = list(losses(r).values())
     assert curve[-1] < .1 < 5 < curve[0]
@@ -124,9 +126,11 @@ def test_a_full_model_has_a_contract(run):
 def test_the_card(run, train_file):
     run(do_eval=True, license='apache-2.0', model_name_or_path='tiny', cutoff_len=900, template=None)
     text = (run.out/'README.md').read_text(encoding='utf-8')
-    for part in ('license: apache-2.0', '| base | tiny |', "the tokenizer's own (see prompt.json)", '| NER | s | 18 |',
-                 '`cutoff_len` | 900', '![curves](training.png)', 'eval_loss', 'torch'): assert part in text, part
-    assert str(train_file.parent) not in text and (run.out/'training.png').read_bytes()[:4] == b'\x89PNG'
+    for part in ('license: apache-2.0', '| base | tiny |', "the tokenizer's own (see prompt.json)",
+                 '| NER | s | 18 |', '`cutoff_len` | 900', '![curves](training.png)', 'eval_loss', 'torch'):
+        assert part in text, part
+    assert str(train_file.parent) not in text
+    assert (run.out/'training.png').read_bytes()[:4] == b'\x89PNG'
 
 
 def test_the_curves_are_drawn(run):
@@ -148,9 +152,13 @@ def test_the_curves_grow_in_a_notebook(run, monkeypatch):
         def update(self, picture): shown.append(picture)
     monkeypatch.setattr(module, 'in_notebook', lambda: True)
     monkeypatch.setattr(LiveCurves, 'every', 0.)
-    monkeypatch.setattr('IPython.display.display', lambda picture, display_id=None: shown.append(picture) or Handle())
+    def display(picture, display_id=None):
+        shown.append(picture)
+        return Handle()
+    monkeypatch.setattr('IPython.display.display', display)
     run(disable_tqdm=False, do_eval=True, logging_steps=1)
-    assert len(shown) >= 2 and all(p.data[:4] == b'\x89PNG' for p in shown) and shown[0].data != shown[-1].data
+    assert len(shown) >= 2 and all(p.data[:4] == b'\x89PNG' for p in shown)
+    assert shown[0].data != shown[-1].data
 
 
 def test_pushed(run, monkeypatch):
@@ -163,7 +171,8 @@ def test_pushed(run, monkeypatch):
     run(push_to_hub=True, hub_model_id='me/mine')
     (name, made), (_, sent) = calls
     assert name == 'me/mine' and made == {'private': True, 'exist_ok': True}
-    assert sent['folder_path'] == str(run.out) and any(p.startswith('checkpoint') for p in sent['ignore_patterns'])
+    assert sent['folder_path'] == str(run.out)
+    assert any(p.startswith('checkpoint') for p in sent['ignore_patterns'])
 
 
 # F1 while it trains
@@ -184,7 +193,8 @@ def test_f1_of_answers(parrot_dir):
 def test_generated_answers_are_scored(run, ner_file):
     r = run(train_file=ner_file, valid_file=ner_file, eval_f1=3, eval_strategy='steps', eval_steps=1,
             scorer=score_answers)
-    assert all(0 <= e['eval_f1'] <= 100 for e in r['log'] if 'eval_loss' in e) and 'eval_f1' in r['log'][-1]
+    assert all(0 <= e['eval_f1'] <= 100 for e in r['log'] if 'eval_loss' in e)
+    assert 'eval_f1' in r['log'][-1]
 
 
 def test_the_scorer_sees_the_same_rows_each_time(run, ner_file):
@@ -198,8 +208,10 @@ def test_the_scorer_sees_the_same_rows_each_time(run, ner_file):
 
 def test_the_best_by_f1_is_kept(run, ner_file, llama_dir):
     scores = iter([20., 60., 50., 40., 30.])
-    r = run(train_file=ner_file, valid_file=ner_file, eval_f1=4, early_stopping=2, max_steps=-1, num_train_epochs=9,
-            save_total_limit=1, learning_rate=1e-2, per_device_train_batch_size=8, scorer=lambda *a, **k: next(scores))
-    assert [e['eval_f1'] for e in r['log'] if 'eval_f1' in e] == [20., 60., 50., 40., 30.] # four epochs, and the end
-    best, last = (load_model(llama_dir, folder)[0].state_dict() for folder in (run.out/'checkpoint-4', run.out))
+    r = run(train_file=ner_file, valid_file=ner_file, eval_f1=4, early_stopping=2, max_steps=-1,
+            num_train_epochs=9, save_total_limit=1, learning_rate=1e-2, per_device_train_batch_size=8,
+            scorer=lambda *a, **k: next(scores))
+    said = [e['eval_f1'] for e in r['log'] if 'eval_f1' in e]
+    assert said == [20., 60., 50., 40., 30.] # four epochs, and the end
+    best, last = (load_model(llama_dir, f)[0].state_dict() for f in (run.out/'checkpoint-4', run.out))
     assert all(torch.equal(a, b) for a, b in zip(best.values(), last.values()))
