@@ -105,8 +105,8 @@ BAD = [('iepile_convert --src_path data/none.json', 1, 'no such file'),
        ('iepile_train --train_file out/NER/test.json --output_dir out/x', 1, 'test-format file'),
        ('iepile_train --train_file out/NER/none.json --output_dir out/x', 1, 'no such file'),
        (TRAIN + '--output_dir out/x --deepspeed configs/ds_config_bf16.json', 1, 'FSDP2'),
-       ('iepile_predict --model_name_or_path out/lora --input_file out/NER/test.json --output_file out/x.json', 1,
-        'tiny'),
+       ('iepile_predict --model_name_or_path out/lora --input_file out/NER/test.json '
+        '--output_file out/x.json', 1, 'tiny'),
        ('iepile_eval out/NER/test.json', 1, "no row has an 'output'")]
 
 @pytest.mark.parametrize('line,code,says', BAD)

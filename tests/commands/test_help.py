@@ -10,7 +10,7 @@ from conftest import ROOT
 
 PREPARE = ('iepile_convert --src_path data/NER/sample.json --schema_path data/NER/schema.json --task NER '
            '--tgt_path outputs/NER/{0}.json --split {0}')
-NEEDS = {'train': ['train'], 'model': ['train'], 'predict': ['test'], 'eval': ['test', 'answers']} # in outputs/NER
+NEEDS = {'train': ['train'], 'model': ['train'], 'predict': ['test'], 'eval': ['test', 'answers']}
 MAKES = {'convert': 'NER/train.json', 'negatives': 'hard_RE.json', 'predict': 'NER/answers.json',
          'train': 'NER/lora/adapter_model.safetensors', 'eval': 'NER/report.html', 'demo': 'mine/report.html'}
 SAYS = {'data': 'record', 'model': 'GB'}
@@ -47,7 +47,9 @@ def prepare(part, place):
     run(example('predict', place) if part == 'answers' else PREPARE.format(part), place)
 
 
-@pytest.mark.parametrize('name', ['convert', 'data', 'negatives', 'train', 'predict', 'eval', 'model', 'demo'])
+COMMANDS = 'convert', 'data', 'negatives', 'train', 'predict', 'eval', 'model', 'demo'
+
+@pytest.mark.parametrize('name', COMMANDS)
 def test_the_example_of_help_runs(name, place):
     for part in NEEDS.get(name, ()): prepare(part, place)
     r = run(f"{example(name, place)} {SHORTER.get(name, '')}", place)

@@ -48,7 +48,8 @@ def test_wrong_arguments(line):
 
 def test_options_in_a_file(llama_dir, train_file, tmp_path, capsys):
     options = dict(model_name_or_path=str(llama_dir), train_file=str(train_file),
-                   output_dir=str(tmp_path/'out'), max_steps=1, learning_rate='1e-3', template='alpaca', bf16=True, disable_tqdm=True,
+                   output_dir=str(tmp_path/'out'), max_steps=1, learning_rate='1e-3', template='alpaca',
+                   bf16=True, disable_tqdm=True,
                    lora_target_modules=['q_proj'], valid_file=None)
     (tmp_path/'run.json').write_text(json.dumps(options))
     (tmp_path/'run.yaml').write_text('\n'.join(f'{k}: {json.dumps(v)}' for k, v in options.items()))
@@ -131,7 +132,8 @@ def test_options_of_an_adapter_that_names_few(tmp_path):
     config = dict(r=8, lora_alpha=16, target_modules=['q_proj'], base_model_name_or_path='x')
     (tmp_path/'adapter_config.json').write_text(json.dumps(config))
     for kw in (dict(use_dora=True), dict(additional_target='lm_head')):
-        with pytest.raises(UserError, match=f'--{[*kw][0]} .*, but the adapter'): check_same(str(tmp_path), kw)
+        says = f'--{[*kw][0]} .*, but the adapter'
+        with pytest.raises(UserError, match=says): check_same(str(tmp_path), kw)
 
 
 BAD = {'missing': (None, 'no such file'), 'empty': ('', 'the file is empty'),

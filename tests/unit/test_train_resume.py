@@ -76,7 +76,7 @@ def test_an_interrupted_evaluation_is_made_good(run, train_file):
 
 @pytest.mark.parametrize('how,step,kept', [('killed', 5, '4'), ('asked to end', 4, '5')])
 def test_patience_outlives_an_interruption(how, step, kept, run, ner_file):
-    "The first evaluation is the best, so patience 2 ends the run after the third, wherever it was interrupted."
+    "The first evaluation is the best, so patience 2 ends the run after the third, interrupted or not."
     scores = {2: 90., 4: 50., 6: 40., 8: 30., 10: 20.}
     end = interrupt if how == 'killed' else ctrl_c
     def go(at):

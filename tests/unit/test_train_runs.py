@@ -111,7 +111,7 @@ def test_the_contract_is_saved(run, llama_dir, tmp_path):
     template = choose_template(*load_model(llama_dir, run.out), adapter=run.out)
     assert template == get_template('llama2', load_model(llama_dir)[1])
     go_on = dict(checkpoint_dir=str(run.out), output_dir=str(tmp_path/'two'))
-    with pytest.raises(UserError, match='the template was llama2, now alpaca'): run(**go_on, template='alpaca')
+    with pytest.raises(UserError, match='template was llama2, now alpaca'): run(**go_on, template='alpaca')
     run(**go_on, template=None)
     assert read_contract(tmp_path/'two')['template'] == 'llama2'
 
@@ -202,7 +202,8 @@ def test_the_scorer_sees_the_same_rows_each_time(run, ner_file):
     def scorer(rows, model, tokenizer, template, share, cutoff_len):
         seen.append([r['instruction'] for r in rows])
         return 50.
-    run(train_file=ner_file, valid_file=ner_file, eval_f1=3, eval_strategy='steps', eval_steps=1, scorer=scorer)
+    run(train_file=ner_file, valid_file=ner_file, eval_f1=3, eval_strategy='steps', eval_steps=1,
+        scorer=scorer)
     assert len(seen) == 3 and all(s == seen[0] and len(s) == 3 for s in seen)
 
 
