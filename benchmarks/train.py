@@ -96,7 +96,8 @@ def trls(encoded, tokenizer, folder):
     args = SFTConfig(
         output_dir=str(folder), per_device_train_batch_size=size, num_train_epochs=1, learning_rate=RATE,
         seed=SEED, save_strategy='no', use_cpu=True, packing=True, completion_only_loss=True,
-        max_length=longest, bf16=False, disable_tqdm=True, report_to='none', gradient_checkpointing=False, logging_steps=1)
+        max_length=longest, bf16=False, disable_tqdm=True,
+        report_to='none', gradient_checkpointing=False, logging_steps=1)
     def as_row(r): return {'input_ids': r.input_ids, 'completion_mask': [int(l != -100) for l in r.labels]}
     data = Dataset.from_list([as_row(r) for r in encoded])
     return SFTTrainer(model=usual_model(), args=args, train_dataset=data, processing_class=tokenizer)

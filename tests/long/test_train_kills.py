@@ -28,6 +28,7 @@ def test_torchrun(llama_dir, train_file, tmp_path):
     files = dict(model_name_or_path=llama_dir, train_file=train_file)
     process(**files, output_dir=tmp_path/'out', template='alpaca', max_steps=3, cwd=tmp_path, start=line)
     assert (tmp_path/'out/adapter_model.safetensors').exists()
+    line[-1:] = ['--', 'iepile_nb.train'] # or torchrun takes --nproc for an option of its own
     err = process('--nproc 3', **files, output_dir=tmp_path/'x', cwd=tmp_path, start=line, ok=1)
     assert '3 processes were asked for, but this run has 2' in err
 
