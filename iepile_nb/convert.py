@@ -66,7 +66,7 @@ def all_questions(options: RowOptions) -> list[Question]:
     "The questions of the schema, where all records are asked all of them; none where there is a choice."
     task, schema = options.task, options.schema
     if not (task.same_for_all and options.draw.everything) or schema.about: return []
-    return task.questions({task.key: []}, {}, schema, AskAll())
+    return task.every_question(schema)
 
 # %% ../nbs/07_rows.ipynb #2315b28e
 @patch

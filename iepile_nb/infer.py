@@ -41,7 +41,7 @@ def as_questions(
         schema = task.schema(list(schema), list(schema), parts)
     if not schema.labels:
         raise UserError(f'no labels for {task} in the schema; it may need {{label: [parts]}}')
-    return task.questions({}, {label: [] for label in schema.labels}, schema, AskAll())
+    return task.every_question(schema)
 
 # %% ../nbs/15_extract.ipynb #a4ddd8c6
 def guess_language(text: str) -> str: # zh or en

@@ -171,7 +171,6 @@ class NER(Task):
     name, key, split_num = 'NER', 'entity', 6
     fields = dedup = ('entity', 'entity_type')
     columns, same_for_all = ('label', 'value'), True
-    is_span, label_field, text_field = True, 'entity_type', 'entity'
 
     def gold(self, record, schema=None):
         res, items = {}, record.get('entity') or ()
@@ -222,11 +221,7 @@ def parse(self: RE, answer, problem=lambda msg: None):
 Task.names = ('',)         # what the strings of an item after its label are; '' = what the label names
 Task.columns = ()          # heads of a table of items
 Task.taken = {'': (1,)}    # by metric ('' = the only one): which strings of what is counted stand in the text
-Task.label_at = 0          # where in a counted item the name stands that may be mistaken for another
-Task.is_span = False       # is an item one string of the text, so that its place alone can be compared?
-Task.label_field = ''      # if it is, the key of an annotation that holds the label
 Task.by_label = True       # are described labels asked as one object {label: description}, and not in a list?
-Task.joined_labels = False # does a label join names by `_`, so that records help to read it?
 Task.same_for_all = False  # where everything is asked: are all records asked the same?
 Task.asks_absent = True    # does training ask labels that a record does not have?
 Task.parts = ''            # what the parts of a label are called in a schema item

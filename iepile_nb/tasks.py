@@ -35,7 +35,7 @@ def split_spo(
 # %% ../nbs/02_tasks.ipynb #226de996
 class SPO(RE):
     "Typed relations: {predicate: [{'subject', 'object'}, ...]}; items are (predicate, subject, object)."
-    name, by_label, same_for_all, joined_labels = 'SPO', False, False, True
+    name, by_label, same_for_all = 'SPO', False, False
     fields = ('head', 'head_type', 'relation', 'tail', 'tail_type')
 
     def schema(self, types, names, parts, triples=()):
@@ -176,7 +176,6 @@ class EET(NER):
     "Event triggers: {type: [trigger, ...]}; items are (type, trigger)."
     name, key, split_num, names = 'EET', 'event', 4, ('trigger',)
     fields, dedup, columns = ('event_type',), (), ('event_type', 'trigger')
-    label_field, text_field = 'event_type', 'event_trigger'
 
     def gold(self, record, schema=None):
         res, items = {}, record.get('event') or ()
@@ -234,7 +233,7 @@ class KG(Task):
     "Attributes: {entity type: {entity: {attribute: value or [values]}}}; items are (type, entity, attribute, value)."
     name, key, split_num, by_label = 'KG', 'relation', 1, False
     fields, columns = ('head', 'relation', 'tail'), ('entity_type', 'entity', 'attribute', 'value')
-    parts, label_at, taken = 'attributes', 2, {'': (1, 3)}
+    parts, taken = 'attributes', {'': (1, 3)}
 
     def schema(self, types, names, parts, triples=()):
         return Schema(list(parts), {t: unique(attributes) for t, attributes in parts.items()})

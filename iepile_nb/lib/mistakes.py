@@ -11,7 +11,7 @@ from typing import Any, Iterator
 
 from fastcore.basics import patch
 
-from ..questions import Schema, Task
+from ..questions import items_of, Schema, Task
 from .io import UserError
 from ..tasks import KG, Events, get_task, read_instruction
 from .answers import parse_answer
@@ -65,8 +65,7 @@ def _annotated_items(task, questions, gold):
 
 def _answered_items(task, questions, answer):
     "The items that an answer names; its keys are turned back into labels."
-    names = {task.answer_key(q): q.label for q in questions}
-    return [(names.get(label, label), *rest) for label, *rest in task.parse(answer)]
+    return items_of(task, questions, answer)
 
 # %% ../../nbs/lib/mistakes.ipynb #16ef2d55
 def predicted_and_gold(
