@@ -127,7 +127,8 @@ def _plan(o, rest):
     "Print what a training would need."
     import torch
     from iepile_nb.lib.memory import matmul_speed, plan
-    from iepile_nb.lib.options import parse, settings
+    from iepile_nb.cli.train import parse
+    from iepile_nb.lib.options import settings
     from iepile_nb.train import read_train_rows
     given = parse([*rest, '--output_dir', ''])
     s = settings(**{**given, 'output_dir': 'unused'})

@@ -5,6 +5,9 @@
 # %% auto #0
 __all__ = ['time_left', 'LossWatch', 'LiveCurves', 'GracefulStop', 'any_process', 'CompleteCheckpoints', 'GuardedTrainer']
 
+# %% ../../nbs/lib/trainer.ipynb #7ba5e001
+from ..lora import answer_loss # before transformers, so that bitsandbytes says nothing of other processors
+
 # %% ../../nbs/lib/trainer.ipynb #456c18f6
 import math, shutil, signal, threading, time
 from itertools import islice
@@ -19,7 +22,6 @@ from transformers import Trainer, TrainerCallback
 from .curves import CURVES, draw_curves
 from .io import UserError, log
 from .resume import checkpoints, write_json
-from ..lora import answer_loss
 
 # %% ../../nbs/lib/trainer.ipynb #902016f9
 def time_left(
