@@ -6,7 +6,7 @@
 __all__ = ['time_left', 'LossWatch', 'LiveCurves', 'GracefulStop', 'any_process', 'CompleteCheckpoints', 'GuardedTrainer']
 
 # %% ../../nbs/lib/trainer.ipynb #7ba5e001
-from ..lora import answer_loss # before transformers, so that bitsandbytes says nothing of other processors
+from ..lora import answer_loss # first: its base keeps bitsandbytes quiet
 
 # %% ../../nbs/lib/trainer.ipynb #456c18f6
 import math, shutil, signal, threading, time
