@@ -23,7 +23,6 @@ from .records import read_records, read_schema, spo_triples
 from .negatives import HardNegatives, names
 from .convert import convert, thinned
 from .lib.fast_rows import convert_lines
-from .lora import load_model
 from .train import train
 from .infer import predict
 from .evaluate import evaluate
@@ -131,6 +130,7 @@ def run_language(
     **options,              # for `train`
 ) -> dict:                  # scores, losses, examples, seconds
     "Score a model on the datasets of a language, train an adapter, and score again."
+    from iepile_nb.lora import load_model # torch comes with it, which takes seconds: not before it is needed
     language, clock = jobs[0].language, [time.monotonic()]
     base = load_model(model, bits=bits)
     before = answer_job(jobs, *base, Path(out)/'before', batch_size=batch_size)

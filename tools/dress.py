@@ -1,4 +1,4 @@
-"Give every notebook its first cells: the Colab badge of a lesson, what to install there, and the folder it works in."
+"Give every notebook its first cells: the link of a lesson to Colab, what to install there, and the folder it works in."
 import hashlib
 import json
 from configparser import ConfigParser
@@ -16,7 +16,7 @@ if 'google.colab' in sys.modules and not os.path.exists('settings.ini'):
     if not os.path.exists('{name}'):
         !git clone -q --depth 1 https://github.com/{repo}
     %cd -q {name}
-    %pip install -q .
+    %pip install -q '.[data,plots]'
 from iepile_nb.lib.io import repo_root
 os.chdir(repo_root())'''
 
@@ -45,9 +45,9 @@ def dress(nb, path):
     cells.insert(at, {'cell_type': 'code', 'execution_count': None, 'id': own, 'metadata': {}, 'outputs': [],
                       'source': start.splitlines(keepends=True)})
     if is_lesson(path):
-        title = ''.join(cells[0]['source']).partition('\n\n[![')[0]
-        badge = f'[![Open in Colab]({COLAB}/assets/colab-badge.svg)]({COLAB}/github/{repo()}/blob/main/nbs/{path.name})'
-        cells[0]['source'] = f'{title}\n\n{badge}'.splitlines(keepends=True)
+        title = ''.join(cells[0]['source']).partition('\n\n[')[0]
+        link = f'[Open in Colab]({COLAB}/github/{repo()}/blob/main/nbs/{path.name})' # no badge: it would need a network
+        cells[0]['source'] = f'{title}\n\n{link}'.splitlines(keepends=True)
         nb['metadata'].update(accelerator='GPU', colab={'gpuType': 'T4', 'provenance': []})
     nb['cells'] = cells
     return nb
