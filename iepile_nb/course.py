@@ -11,8 +11,9 @@ import os, time
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from itertools import chain
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
+from threading import Thread
 from typing import Callable, Iterable, NamedTuple
 import orjson
 from .questions import Schema, Task, encode, unique
@@ -26,6 +27,7 @@ from .lib.fast_rows import convert_lines
 from .train import train
 from .infer import predict
 from .evaluate import evaluate
+from .lib.samples import sample_data
 from .lib.validation import score_answers
 from .report import demo_report
 from .lib.page import pick_examples
@@ -81,11 +83,12 @@ DEMO_TRAINING = { # what suits the embedded model and some hundred rows
 DEMO_TASKS = 'NER', 'RE', 'EE'
 
 def demo_jobs(
-    folder: str | Path = 'data/demo', # <language>/<TASK>/{schema,train,test}.json
-    limit: int | None = None,
+    folder: str | Path | None = None, # <language>/<TASK>/{schema,train,test}.json; default: the package's own
+    limit: int | None = None,         # use only the first records of each file
 ) -> list[Job]:
-    "The datasets of the demo. Raises `UserError` if they are not there; `corpus.make_demo` writes them."
-    return [read_job(Path(folder)/l/t, t, l, limit) for l in ('en', 'zh') for t in DEMO_TASKS]
+    "The datasets of the demo. Raises `UserError` if they are not there; `corpus.make_demo` writes such a folder."
+    folder = Path(folder or sample_data('demo'))
+    return [read_job(folder/l/t, t, l, limit) for l in ('en', 'zh') for t in DEMO_TASKS]
 
 # %% ../nbs/21_course.ipynb #95285560
 def answer_job(
@@ -169,8 +172,17 @@ def side_by_side(
     with ProcessPoolExecutor(len(groups), spawn, initializer=_begin, initargs=(threads,)) as pool:
         return list(pool.map(work, groups))
 
+# %% ../nbs/21_course.ipynb #fe6db3f5
+def _end_with_parent():
+    "Let this process end as soon as its parent has ended."
+    def wait():
+        parent_process().join()
+        os._exit(1)
+    Thread(target=wait, daemon=True).start()
+
 def _begin(threads):
     "What a process does first: its share of the threads, and log lines as in a command."
+    _end_with_parent()
     import torch
     torch.set_num_threads(threads)
     start_logging()

@@ -15,7 +15,7 @@ def readme() -> str:
     nb.cells = [c for c in nb.cells if not c.source.startswith(('#| hide', '#| default_exp'))]
     nb.metadata.language_info = {'name': 'python'}
     text, _ = MarkdownExporter().from_notebook_node(nb)
-    text = re.sub(r'\n{3,}', '\n\n', text.replace('](./', '](nbs/'))
+    text = re.sub(r'\n{3,}', '\n\n', text.replace('](./', '](nbs/').replace('](../', ']('))
     return HEAD + text.strip() + '\n'
 
 

@@ -10,10 +10,9 @@ import argparse, time
 from pathlib import Path
 
 from ..questions import LANGUAGES
-from ..lib.io import in_notebook, log
+from ..lib.io import in_notebook
 from ..tasks import TASKS
 from ..report import f1_table
-from ..corpus import make_demo
 from ..course import DEMO_TRAINING, demo_jobs, read_job, run_demo
 from .common import command
 
@@ -39,14 +38,6 @@ def _parser():
     a('--limit', type=int, help='use only the first N records of each file')
     return p
 
-# %% ../../nbs/cli/demo.ipynb #db7356ab
-def _demo(limit):
-    "The datasets of the demo; the grammar writes them where the repository's `data` is not there."
-    if not Path('data/demo').is_dir():
-        log.info('data/demo is not there: the grammar writes it')
-        make_demo('data/demo')
-    return demo_jobs(limit=limit)
-
 # %% ../../nbs/cli/demo.ipynb #f085989c
 @command
 def main(argv):
@@ -54,7 +45,7 @@ def main(argv):
     p = _parser()
     o = p.parse_args(argv)
     if o.data and not (o.task and o.language): p.error('--data needs --task and --language')
-    jobs = [read_job(o.data, o.task, o.language, o.limit)] if o.data else _demo(o.limit)
+    jobs = [read_job(o.data, o.task, o.language, o.limit)] if o.data else demo_jobs(limit=o.limit)
     start = time.monotonic()
     results = run_demo(jobs, o.out, o.model_name_or_path, o.bits, o.batch_size,
                        num_train_epochs=o.epochs, learning_rate=o.learning_rate)

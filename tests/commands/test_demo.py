@@ -1,7 +1,12 @@
 "The main job: small, in 16 and 4 bits, and on real data where that is at hand."
+import os
+import signal
+import subprocess
+import sys
+
 import pytest
 
-from helpers.demo import run_demo
+from helpers.demo import run_demo, runs, wait_for
 from iepile_nb.cli.demo import main
 
 
@@ -29,3 +34,19 @@ def test_a_folder_needs_task_and_language(capsys):
 def test_a_wrong_folder(capsys, tmp_path):
     assert main(['--data', str(tmp_path/'none'), '--task', 'NER', '--language', 'en']) == 1
     assert 'no such folder' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('how', [signal.SIGTERM, signal.SIGKILL, signal.SIGHUP], ids=lambda s: s.name)
+def test_its_processes_end_with_it(how, tmp_path, root):
+    "Ended, killed, or by the closing of its terminal: nothing that it started goes on."
+    notes = [tmp_path/'one', tmp_path/'two']
+    code = ('import sys; from iepile_nb.course import side_by_side; from helpers.demo import note_and_sleep; '
+            'side_by_side(note_and_sleep, sys.argv[1:])')
+    env = {**os.environ, 'PYTHONPATH': f'{root}{os.pathsep}{root/"tests"}'}
+    parent = subprocess.Popen([sys.executable, '-c', code, *map(str, notes)], env=env, stderr=subprocess.DEVNULL)
+    assert wait_for(lambda: all(n.exists() and n.read_text() for n in notes), 120)
+    children = [int(n.read_text()) for n in notes]
+    assert all(map(runs, children))
+    parent.send_signal(how)
+    assert parent.wait(20) == -how
+    assert wait_for(lambda: not any(map(runs, children)), 20)

@@ -1,17 +1,19 @@
 "Story and library in step, one place for each fact, a wheel that works by itself."
+import json
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
 from configparser import ConfigParser
 
-try: import tomllib
-except ImportError: import tomli as tomllib # Python 3.10
-
+import clean
 import pytest
+from dress import dressed, notebooks
 from readme import readme
 
-PARTS = 'nbs', 'iepile_nb', 'settings.ini', 'pyproject.toml', 'setup.py', 'README.md'
+PARTS = 'nbs', 'iepile_nb', 'settings.ini', 'pyproject.toml', 'setup.py', 'README.md', 'data'
 
 
 @pytest.fixture(scope='module')
@@ -39,6 +41,16 @@ def test_export_and_clean_change_nothing(root, copy):
     assert modules(copy) == modules(root)
 
 
+@pytest.mark.parametrize('path', notebooks(), ids=lambda p: p.stem)
+def test_notebooks_are_dressed_and_clean(path):
+    "First cells as they should be; among stored outputs no progress bar, no warning and no path of one machine."
+    text = path.read_text(encoding='utf-8')
+    assert text == dressed(path) and text == clean.cleaned(path), f'{path.name}: run `make export` and commit'
+    for cell in json.loads(text)['cells']:
+        for output in cell.get('outputs', []):
+            assert not clean.PLACE.search(' '.join(clean.texts(output).values())), f"{path.name}, cell {cell['id']}"
+
+
 def test_readme_is_the_index(root): assert (root/'README.md').read_text(encoding='utf-8') == readme()
 
 
@@ -50,8 +62,35 @@ def test_settings_and_pyproject_agree(root):
         assert cfg[k] in (' '.join(v) if isinstance(v, list) else str(v), str(v).title())
 
 
-def test_the_wheel_works_by_itself(copy, tmp_path):
-    "Built, unpacked and imported from an empty folder: modules, commands and the embedded model are in it."
+def test_lower_bounds_are_not_above_what_the_tests_run_with(root):
+    "Every package that is required has a lower bound, and a pin that is not below it."
+    cfg, number = config(root), lambda version: [int(n) for n in re.findall(r'\d+', version.partition('+')[0])]
+    pinned = {n.lower(): v for n, v in re.findall(r'^([\w-]+)==([^;\s]+)', (root/'constraints.txt').read_text(), re.M)}
+    for part in ('', 'lab_', 'data_', 'plots_'):
+        for wanted in cfg[f'{part}requirements'].split():
+            name, _, bound = wanted.partition('>=')
+            assert bound and number(bound) <= number(pinned[name.lower()]), wanted
+
+
+def test_a_plain_install_is_light(root):
+    "JupyterLab, plots and dataset libraries come with extras; who works on the project gets them all."
+    cfg, names = config(root), lambda key: {re.match(r'[\w-]+', r)[0] for r in cfg[f'{key}requirements'].split()}
+    extras = names('lab_') | names('data_') | names('plots_')
+    assert extras == {'jupyterlab', 'ipywidgets', 'datasets', 'datasketch', 'matplotlib'}
+    assert not names('') & extras and {'sentencepiece', 'protobuf'} <= names('')
+    assert cfg['dev_requirements'].startswith(f"{cfg['lib_name']}[lab,data,plots]")
+
+
+def test_extras_are_named_as_they_are_defined(root):
+    from iepile_nb.lib.extras import EXTRAS
+    for package, name in EXTRAS.items():
+        assert package.replace('_', '-') in re.findall(r'[\w-]+', config(root)[f'{name}_requirements'])
+
+
+TEN_MINUTES = re.compile(r'```python\n(.*?)```', re.S)
+
+def test_the_wheel_works_by_itself(root, copy, tmp_path):
+    "Built, unpacked and imported from an empty folder: modules, commands, records and the embedded model are in it."
     build = [sys.executable, '-m', 'pip', 'wheel', '-q', '--no-deps', '--no-build-isolation', '-w', tmp_path, copy]
     subprocess.run(build, check=True, capture_output=True)
     wheel, = tmp_path.glob('*.whl')
@@ -64,3 +103,11 @@ def test_the_wheel_works_by_itself(copy, tmp_path):
     r = subprocess.run([sys.executable, '-c', code], cwd=tmp_path, capture_output=True, text=True)
     assert r.returncode == 0 and 'example: iepile_convert' in r.stdout
     assert list((tmp_path/'site/iepile_nb/assets/tiny').rglob('model.safetensors'))
+    names = lambda folder: {str(p.relative_to(folder)) for p in folder.rglob('*.json')}
+    assert names(tmp_path/'site/iepile_nb/samples') == names(root/'data')
+    lines = ''.join(TEN_MINUTES.findall((root/'README.md').read_text(encoding='utf-8')))
+    code = f'import sys; sys.path.insert(0, {str(tmp_path/"site")!r})\n{lines}\nimport json; print(json.dumps(dict(found)))'
+    (empty := tmp_path/'empty').mkdir()
+    r = subprocess.run([sys.executable, '-c', code], cwd=empty, capture_output=True, text=True)
+    assert r.returncode == 0, r.stderr
+    assert json.loads(r.stdout.splitlines()[-1])['person'] == ['Tamsin Birkinshaw'] and not list(empty.iterdir())

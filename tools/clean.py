@@ -1,0 +1,37 @@
+"Take out of stored outputs what tells a reader nothing: progress bars, and what other packages warn of; run by `make export`."
+import json
+import re
+
+from dress import notebooks
+
+BAR = re.compile(r'\d%\|.*\||\d(it/s|s/it)\b')
+WARNING = re.compile(r'\w*Warning\b|findfont|Failed to load')
+PLACE = re.compile(r'(?<![\w.])/(tmp|root|home|Users|content)/') # of one machine; nothing here can say what should stand there
+
+
+def texts(output):
+    "The strings of an output that are read; pictures are none."
+    data = output.get('data', {'text': output.get('text', '')})
+    return {kind: ''.join(t) for kind, t in data.items() if not kind.startswith('image/') and isinstance(t, (str, list))}
+
+
+def clean_cell(cell):
+    "Drop progress bars that were displayed, and the lines of streams that are bars or warnings; `cell` is changed in place."
+    kept = []
+    for o in cell.get('outputs', []):
+        if o['output_type'] == 'stream':
+            o['text'] = [l for l in texts(o)['text'].splitlines(keepends=True) if not (BAR.search(l) or WARNING.search(l))]
+            if o['text']: kept.append(o)
+        elif not BAR.search(texts(o).get('text/plain', '')): kept.append(o)
+    if 'outputs' in cell: cell['outputs'] = kept
+
+
+def cleaned(path):
+    "The text of a notebook's file as it should be."
+    nb = json.loads(path.read_text(encoding='utf-8'))
+    for cell in nb['cells']: clean_cell(cell)
+    return json.dumps(nb, ensure_ascii=False, indent=1) + '\n'
+
+
+if __name__ == '__main__':
+    for path in notebooks(): path.write_text(cleaned(path), encoding='utf-8')
