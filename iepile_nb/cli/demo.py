@@ -10,6 +10,7 @@ import argparse, time
 from pathlib import Path
 
 from ..questions import LANGUAGES
+from ..lib.formats import IMPORTERS
 from ..lib.io import in_notebook
 from ..tasks import TASKS
 from ..report import f1_table
@@ -23,10 +24,21 @@ def _parser():
         prog='iepile_demo', description='Score a base model, train an adapter, score again, write a report.',
         epilog='example: iepile_demo --data data/demo/en/NER --task NER --language en --limit 20 '
                '--out outputs/mine')
-    a = p.add_argument
-    a('--data', help='a folder with schema.json, train.json, test.json (default: the demo, six of them)')
+    _data_arguments(p.add_argument)
+    _run_arguments(p.add_argument)
+    return p
+
+def _data_arguments(a):
+    a('--data', help='a folder with schema.json, train.json, test.json, or one annotated file, '
+                     'which is split (default: the demo, six datasets)')
+    a('--from', dest='form', default='records', choices=list(IMPORTERS),
+      help='format of --data (%(default)s)')
     a('--task', help=f'of --data: {", ".join(TASKS)}')
     a('--language', choices=LANGUAGES, help='of --data')
+    a('--limit', type=int, help='use only the first N records of each file')
+
+# %% ../../nbs/cli/demo.ipynb #0d69ce2d
+def _run_arguments(a):
     a('--out', default='outputs/demo', help='where everything goes (%(default)s)')
     a('--model_name_or_path', default='tiny',
       help='tiny (the embedded model), a folder, or a name on the hub (%(default)s)')
@@ -35,8 +47,6 @@ def _parser():
       help='passes over the training rows (%(default)s)')
     a('--learning_rate', type=float, default=DEMO_TRAINING['learning_rate'], help='%(default)s')
     a('--batch_size', type=int, default=128, help='rows asked at a time (%(default)s)')
-    a('--limit', type=int, help='use only the first N records of each file')
-    return p
 
 # %% ../../nbs/cli/demo.ipynb #f085989c
 @command
@@ -45,7 +55,7 @@ def main(argv):
     p = _parser()
     o = p.parse_args(argv)
     if o.data and not (o.task and o.language): p.error('--data needs --task and --language')
-    jobs = [read_job(o.data, o.task, o.language, o.limit)] if o.data else demo_jobs(limit=o.limit)
+    jobs = [read_job(o.data, o.task, o.language, o.limit, o.form)] if o.data else demo_jobs(limit=o.limit)
     start = time.monotonic()
     results = run_demo(jobs, o.out, o.model_name_or_path, o.bits, o.batch_size,
                        num_train_epochs=o.epochs, learning_rate=o.learning_rate)
