@@ -63,7 +63,8 @@ def random_llama(tokenizer, spread=.2):
     torch.manual_seed(0)
     return LlamaForCausalLM(LlamaConfig(
         vocab_size=len(tokenizer), hidden_size=64, intermediate_size=128, num_hidden_layers=2,
-        num_attention_heads=4, max_position_embeddings=2048, initializer_range=spread, bos_token_id=0, eos_token_id=1, pad_token_id=2))
+        num_attention_heads=4, max_position_embeddings=2048, initializer_range=spread,
+        bos_token_id=0, eos_token_id=1, pad_token_id=2))
 
 
 @pytest.fixture(scope='session')
