@@ -10,6 +10,7 @@ __all__ = ['PREDICTED', 'NO_LABEL', 'INPUT', 'Answered', 'read_answer', 'read_js
 # %% ../../nbs/lib/predictions.ipynb #8932efdc
 import json, re
 from collections import Counter
+from contextlib import suppress
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -102,10 +103,11 @@ PREDICTED = 'predict', 'prediction', 'response'
 NO_LABEL = ("no 'label', so there is nothing to compare with; make the file with `--split test` from "
             "annotated records (in a training file `output` is the gold answer; the model's then belongs into 'predict')")
 
-# %% ../../nbs/lib/predictions.ipynb #9f5336e5
+# %% ../../nbs/lib/predictions.ipynb #e1fc7c73
 def is_complete(row: dict) -> bool:
     "Has a row what the scorer reads?"
-    return all(row.get(k) is not None for k in ('instruction', 'label', 'output'))
+    told = row.get
+    return told('instruction') is not None and told('label') is not None and told('output') is not None
 
 def complete_row(row: dict) -> dict:
     "A row with `instruction`, `label` and `output`, wherever a tool has put them. Raises `UserError`."
@@ -175,7 +177,7 @@ def read_row(
     place: int = 0,            # where it stands there, in bytes
 ) -> Answered:
     "Take a row apart. Raises `UserError` if it cannot be scored; what the model wrote is never a reason."
-    row = complete_row(row)
+    if not is_complete(row): row = complete_row(row)
     head, task, questions, text = split_instruction(row['instruction'], row_task(row, task))
     label, output = row['label'], row.get('output')
     label = _cached_label(label if isinstance(label, str) else encode(label), task)
@@ -215,7 +217,8 @@ def _with_nan(line):
 @patch
 def __iter__(self: Predictions) -> Iterator[tuple[int, int, dict]]: # line, place, row
     rows = self._lines() if self.rows is None else ((n, n - 1, row) for n, row in enumerate(self.rows, 1))
-    for n, place, row in islice(rows, self.limit): yield n, place, _completed(row)
+    for n, place, row in islice(rows, self.limit):
+        yield n, place, row if is_complete(row) else _completed(row)
 
 def _completed(row):
     "A row with all that can be found in it; what lacks is told when it is taken apart."
@@ -280,15 +283,15 @@ def read_predictions(
     check_read(given, len(rows), any(r.row.get('output') is not None for r in rows))
     return rows, given.bad
 
-# %% ../../nbs/lib/predictions.ipynb #b95a1f5c
+# %% ../../nbs/lib/predictions.ipynb #a031842e
 def instruction_text(
     instruction: Any,
 ) -> str: # '' if there is none
     "The text of an instruction, whoever wrote its first sentence."
     if not isinstance(instruction, str): return ''
-    tail = instruction.rpartition(INPUT)[2]
-    plain = tail.endswith('"}') and '\\' not in tail and tail.count('"') == 1
-    if plain and len(tail) < len(instruction): return tail[:-2]
+    head, cut, tail = instruction.rpartition(INPUT)
+    if cut and tail.endswith('"}'):
+        with suppress(ValueError): return orjson.loads('"' + tail[:-1])
     try: d = read_json(instruction)
     except (ValueError, RecursionError): return ''
     return d['input'] if isinstance(d, dict) and isinstance(d.get('input'), str) else ''
@@ -309,10 +312,14 @@ def text_key(
 ) -> tuple:                          # task, source, id, text, label
     "What the rows of one annotated text have in common."
     row = numbered[2]
-    label, text = row.get('label'), instruction_text(row.get('instruction'))
+    return _name_of_task(row), *_text_key(row, instruction_text(row.get('instruction')))
+
+def _text_key(row, text):
+    "See `text_key`."
+    label = row.get('label')
     label = label if isinstance(label, str) else encode(label)
     gold = '' if label[:1] == '{' else label
-    return _name_of_task(row), str(row.get('source')), str(row.get('id') or text_id(text)), text, gold
+    return str(row.get('source')), str(row.get('id') or text_id(text)), text, gold
 
 # %% ../../nbs/lib/predictions.ipynb #ev5b0001
 def by_text(
@@ -321,7 +328,7 @@ def by_text(
     "Gather the rows that ask about the same annotated text."
     texts, seen = {}, Counter()
     for r in rows:
-        key = r.task.name, text_key((r.line, r.place, r.row))[1:]
+        key = r.task.name, _text_key(r.row, r.text)
         seen[key, r.row['instruction']] += 1
         texts.setdefault((key, seen[key, r.row['instruction']]), []).append(r)
     return list(texts.values())

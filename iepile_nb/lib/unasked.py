@@ -28,13 +28,14 @@ def unasked_parts(self: Events, parts, found):
 @patch
 def unasked_parts(self: KG, parts, found): return [a for _, a, _ in found if a not in parts]
 
-# %% ../../nbs/lib/unasked.ipynb #5e1dc301
+# %% ../../nbs/lib/unasked.ipynb #3debf027
 def unasked(
     rows: list[Answered],  # of one text
+    asked: int = -1,       # how many annotations are known to be asked, where that is known
 ) -> Counter:              # of labels, or labels with a role: how often they are annotated
     "What is annotated of a text, but was not asked."
     res, task, label = Counter(), rows[0].task, rows[0].label
-    if not label or isinstance(label, dict): return res
+    if not label or isinstance(label, dict) or not task.parts and len(label) == asked: return res
     parts = asked_parts(q for r in rows for q in r.questions)
     for l, found in task.gold({task.key: label}, Schema(list(parts), parts)).items():
         if l not in parts: res[l] += len(found)
