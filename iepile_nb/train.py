@@ -15,8 +15,8 @@ from typing import Callable, Iterable, Iterator
 
 from .lib.io import UserError, in_notebook, input_error, log, read_jsonl
 from .lib.options import length_options, rows_per_step, settings, training_arguments
-from .lib.run import (TrainingRun, contract_files, guarded, prepare_model, push_result,
-                               same_every_time, save_trained, spawn, take_folder, write_record)
+from .lib.run import (TrainingRun, contract_files, guarded, last_evaluation, prepare_model,
+                               push_result, same_every_time, save_trained, spawn, take_folder, write_record)
 from .lib.templates import Template
 from .prompt import Encoded, collate, encode_row, row_query
 from .windows import pack, pair
@@ -230,10 +230,11 @@ NO_SCORER = ('eval_f1 answers held-out rows and needs to know how: '
              'from iepile_nb.lib.validation import score_answers, then train(..., scorer=score_answers)')
 
 def finish(run: TrainingRun, trainer) -> dict: # as `train` returns it
-    "Save, evaluate, write down."
+    "Save, evaluate if the saved weights were not yet, write down."
     save_trained(run, trainer)
-    record = write_record(run, trainer, finished=not run.held)
-    if run.held:
+    evaluated = not run.held or last_evaluation(trainer) is not None
+    record = write_record(run, trainer, finished=evaluated)
+    if not evaluated:
         trainer.evaluate()
         record = write_record(run, trainer, finished=True)
     push_result(run)

@@ -43,7 +43,7 @@ def _without_folder(v): return Path(v).name if isinstance(v, (str, Path)) and Pa
 
 def _facts(record):
     "The first table: what the adapter was made of, and what came of it."
-    scores = [e for e in record['log'] if 'eval_loss' in e]
+    scores = record.get('evaluation') or {}
     losses = [e for e in record['log'] if 'loss' in e]
     empty = record['manifest']['pure_negatives']
     yield 'base', _without_folder(record['options']['model_name_or_path'])
@@ -52,7 +52,7 @@ def _facts(record):
     yield 'fingerprint of the rows', record['data']
     yield 'steps', losses[-1]['step'] if losses else 0
     if losses: yield 'loss', f"{losses[0]['loss']:.3f} at the start, {losses[-1]['loss']:.3f} at the end"
-    if scores: yield from ((k, f'{scores[-1][k]:.3f}') for k in ('eval_loss', 'eval_f1') if k in scores[-1])
+    yield from ((k, f'{scores[k]:.3f}') for k in ('eval_loss', 'eval_f1') if k in scores)
     yield 'seconds', record['seconds']
     yield 'licence', record.get('license') or 'not said; see that of the base'
 

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['prepare_model', 'with_adapter', 'ready_for_kbit', 'check_world', 'spawn', 'TrainingRun', 'same_every_time',
-           'contract_files', 'take_folder', 'guarded', 'save_trained', 'write_record', 'push_result']
+           'contract_files', 'take_folder', 'guarded', 'save_trained', 'last_evaluation', 'write_record', 'push_result']
 
 # %% ../../nbs/lib/run.ipynb #fa998112
 import json, os, random, shutil, subprocess, sys, time
@@ -172,6 +172,12 @@ def save_trained(run: TrainingRun, trainer):
         trainer.save_state()
 
 # %% ../../nbs/lib/run.ipynb #cc9317b3
+def last_evaluation(trainer) -> dict | None:
+    "The entry of the log that evaluates the weights which were saved; None if there is none."
+    state, best = trainer.state, trainer.args.load_best_model_at_end
+    step = state.best_global_step if best and state.best_model_checkpoint else state.global_step
+    return next((e for e in state.log_history if 'eval_loss' in e and e['step'] == step), None)
+
 def write_record(
     run: TrainingRun,
     trainer,
@@ -180,7 +186,8 @@ def write_record(
     "Write down what there is to say about a run, and whether it is finished."
     seconds, contract = round(time.monotonic() - run.started, 1), next(iter(trainer.extra_files.values()))
     record = {**run.card, 'manifest': run.manifest, 'license': run.options.license, 'seconds': seconds,
-              'prompt': contract['template'], 'log': trainer.state.log_history, 'environment': environment()}
+              'prompt': contract['template'], 'log': trainer.state.log_history,
+              'evaluation': last_evaluation(trainer), 'environment': environment()}
     if run.args.should_save:
         with saving(run.folder):
             card = training_card(run.folder.name, record)
