@@ -20,9 +20,9 @@ from fastcore.basics import patch
 from torch.utils.data import DataLoader
 from transformers import Trainer, TrainerCallback
 
+from .checkpoints import checkpoints, readable_files, seal, write_json
 from .curves import CURVES, draw_curves
 from .io import UserError, log
-from .resume import checkpoints, write_json
 
 # %% ../../nbs/lib/trainer.ipynb #902016f9
 def time_left(
@@ -130,6 +130,8 @@ def on_epoch_end(self: GracefulStop, args, state, control, **kw):
 # %% ../../nbs/lib/trainer.ipynb #6667818b
 class CompleteCheckpoints(TrainerCallback):
     "Puts a checkpoint in its place when every process has written its part."
+    def __init__(self, card: dict): self.card = card # of the run, see `run_card`
+
     def on_save(self, args, state, control, **kw):
         "Rename what was written aside."
         out = Path(args.output_dir)
@@ -139,16 +141,19 @@ class CompleteCheckpoints(TrainerCallback):
         if args.should_save: self.put(out, f'checkpoint-{state.global_step}', state, args.save_total_limit)
         wait_for_everyone()
 
-    def put(self, out, name, state, most):
-        "Put the checkpoint `name` into `out`; keep at most so many, the best one in any case."
-        aside = out/'.saving'
-        state.save_to_json(str(aside/name/'trainer_state.json')) # it names the best checkpoint
-        if (out/name).exists(): (out/name).rename(aside/'old')
-        (aside/name).rename(out/name)
-        there, kept = checkpoints(out), {name, Path(state.best_model_checkpoint or '').name}
-        too_many = max(0, len(there) - (most or len(there)))
-        for p in [p for p in there if p.name not in kept][:too_many]: p.rename(aside/p.name)
-        shutil.rmtree(aside)
+# %% ../../nbs/lib/trainer.ipynb #89129f89
+@patch
+def put(self: CompleteCheckpoints, out, name, state, most):
+    "Put the checkpoint `name` into `out`; keep at most so many, the best one in any case."
+    aside = out/'.saving'
+    state.save_to_json(str(aside/name/'trainer_state.json')) # it names the best checkpoint
+    seal(aside/name, self.card, state.global_step)
+    if (out/name).exists(): (out/name).rename(aside/'old')
+    (aside/name).rename(out/name)
+    there, kept = checkpoints(out), {name, Path(state.best_model_checkpoint or '').name}
+    too_many = max(0, len(there) - (most or len(there)))
+    for p in [p for p in there if p.name not in kept][:too_many]: p.rename(aside/p.name)
+    shutil.rmtree(aside)
 
 # %% ../../nbs/lib/trainer.ipynb #48dd2887
 class GuardedTrainer(Trainer):
@@ -158,21 +163,25 @@ class GuardedTrainer(Trainer):
         order,            # a sampler of the training rows
         scorer=None,      # (model, (part, of how many parts)) -> F1 in percent, or nothing
         extra_files=None, # {name: what JSON can hold}, saved beside the model
+        card=None,        # of the run, see `run_card`; it lies in every checkpoint
         **kwargs,         # for `Trainer`
     ):
         super().__init__(*args, **kwargs)
         self.order, self.scorer, self.extra_files = order, scorer, extra_files or {}
         self.model_accepts_loss_kwargs = True # `compute_loss` divides by the tokens of the whole step
-        self.callback_handler.callbacks.insert(0, CompleteCheckpoints()) # before others look at it
+        self.callback_handler.callbacks.insert(0, CompleteCheckpoints(card or {})) # before others look
 
     def _get_output_dir(self, trial=None): return str(Path(self.args.output_dir)/'.saving')
 
-    def save_model(self, output_dir: str | None = None, **kw):
-        "Save the model and what belongs to it."
-        super().save_model(output_dir, **kw)
-        if not self.args.should_save: return
-        folder = Path(output_dir or self.args.output_dir)
-        for name, obj in self.extra_files.items(): write_json(folder/name, obj)
+# %% ../../nbs/lib/trainer.ipynb #a86d86ad
+@patch
+def save_model(self: GuardedTrainer, output_dir: str | None = None, **kw):
+    "Save the model and what belongs to it."
+    super(GuardedTrainer, self).save_model(output_dir, **kw)
+    if not self.args.should_save: return
+    folder = Path(output_dir or self.args.output_dir)
+    for name, obj in self.extra_files.items(): write_json(folder/name, obj)
+    readable_files(folder)
 
 # %% ../../nbs/lib/trainer.ipynb #56f16011
 @patch
