@@ -16,8 +16,9 @@ from typing import Callable, Iterable, Iterator
 from .lib.io import UserError, in_notebook, input_error, log, read_jsonl
 from .lib.options import length_options, rows_per_step, settings, training_arguments
 from .lib.resume import alone_in
-from .lib.run import (TrainingRun, contract_files, guarded, last_evaluation, prepare_model,
-                               push_result, same_every_time, save_trained, spawn, take_folder, write_record)
+from .lib.run import (TrainingRun, check_learned, contract_files, guarded, last_evaluation,
+                               prepare_model, push_result, same_every_time, save_trained, spawn,
+                               take_folder, write_record)
 from .lib.templates import Template
 from .prompt import Encoded, collate, encode_row, row_query
 from .windows import pack, pair
@@ -217,13 +218,15 @@ def train(
     if not held: o.eval_strategy = 'no'
     with alone_in(o.output_dir): return run_training(TrainingRun(o, rows, held), scorer, callbacks)
 
-# %% ../nbs/12_train.ipynb #9ad8cfcb
+# %% ../nbs/12_train.ipynb #c649b683
 def run_training(run: TrainingRun, scorer: Callable | None, callbacks: Iterable) -> dict: # as `train`
     "Carry out a run, or find it finished."
     if run.finished:
         log.info('%s is finished; --overwrite trains it again', run.folder)
         push_result(run)
         return run.record()
+    chosen = ', '.join(f'--{k} {v}' for k, v in run.options.chosen.items())
+    if chosen: log.info('chosen for this base: %s', chosen)
     trainer = trainer_for(run, scorer)
     for callback in callbacks: trainer.add_callback(callback)
     take_folder(run)
@@ -236,12 +239,14 @@ NO_SCORER = ('eval_f1 answers held-out rows and needs to know how: '
 
 def finish(run: TrainingRun, trainer) -> dict: # as `train` returns it
     "Save, evaluate if the saved weights were not yet, write down."
+    check_learned(run, trainer)
     save_trained(run, trainer)
     evaluated = not run.held or last_evaluation(trainer) is not None
     record = write_record(run, trainer, finished=evaluated)
     if not evaluated:
         trainer.evaluate()
         record = write_record(run, trainer, finished=True)
+    if record['advice']: log.warning(record['advice'])
     push_result(run)
     return record
 

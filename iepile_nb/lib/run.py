@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['MAY_CHANGE', 'prepare_model', 'with_adapter', 'ready_for_kbit', 'check_world', 'spawn', 'TrainingRun',
            'same_every_time', 'contract_files', 'take_folder', 'guarded', 'save_trained', 'last_evaluation',
-           'write_record', 'push_result']
+           'check_learned', 'write_record', 'push_result']
 
 # %% ../../nbs/lib/run.ipynb #fa998112
 import json, os, random, shutil, subprocess, sys, time
@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .card import manifest, training_card
+from .card import advice, destroyed, loss_ends, manifest, training_card
 from .checkpoints import checkpoints, file_hash, write_json
 from .curves import draw_curves
 from .io import UserError, atomic_write, environment, log
@@ -98,16 +98,13 @@ class TrainingRun:
     started: float = field(default_factory=time.monotonic)
     files: dict = field(default_factory=dict) # what was saved, see `file_hash`
     def __post_init__(self):
-        self.args = training_arguments(self.options)
+        self.folder, self.args = Path(self.options.output_dir), training_arguments(self.options)
         check_world(self.options.nproc, self.args)
         self.card = run_card(self.options, self.rows, rows_per_step(self.args))
         self.resume = resume_from(self.options, self.card)
         self.manifest = manifest(self.rows)
     @property
-    def folder(self) -> Path: return Path(self.options.output_dir)
-    @property
     def finished(self) -> bool: return self.resume == ''
-
     def record(self) -> dict: # as `train` returns it
         "What a finished run wrote down."
         return json.loads((self.folder/'train_log.json').read_text(encoding='utf-8'))
@@ -183,6 +180,19 @@ def last_evaluation(trainer) -> dict | None:
     return next((e for e in state.log_history if 'eval_loss' in e and e['step'] == step), None)
 
 # %% ../../nbs/lib/run.ipynb #9f092a62
+#| export
+
+# %% ../../nbs/lib/run.ipynb #66c383f8
+def check_learned(run: TrainingRun, trainer):
+    "Raise `UserError` if training destroyed the model; nothing is saved then. The best of several is kept."
+    history, best = trainer.state.log_history, trainer.args.load_best_model_at_end
+    if best or not destroyed(history): return
+    start, end = loss_ends(history)
+    raise UserError(f'the loss rose from {start:.3f} to {end:.3f}, so the model would answer worse than '
+                    'before, and it is not saved; take a smaller --learning_rate '
+                    f'(it was {run.args.learning_rate:g}) and --overwrite')
+
+# %% ../../nbs/lib/run.ipynb #eec73aae
 def write_record(
     run: TrainingRun,
     trainer,
@@ -193,6 +203,7 @@ def write_record(
     record = {**run.card, 'manifest': run.manifest, 'license': run.options.license, 'seconds': seconds,
               'prompt': contract['template'], 'log': trainer.state.log_history,
               'evaluation': last_evaluation(trainer), 'environment': environment()}
+    record['advice'] = advice(record)
     if run.args.should_save:
         with saving(run.folder):
             card = training_card(run.folder.name, record)
