@@ -15,6 +15,7 @@ from fastcore.basics import patch
 
 from .questions import NAN, Schema, Task, encode, unique
 from .lib.characters import fold_text
+from .lib.nearby import NearIndex
 from .lib.tables import text_table
 from .scoring import Result, Scored, overlapping, units_to_match
 
@@ -120,11 +121,12 @@ def errors_of(
 ) -> list[Error]:
     "The errors of a text, each with its kind."
     first, asked, left, res = t.rows[0].line, _asked_of(t.rows), _unmatched(t, mode, matching), []
+    index = NearIndex(t.task, left.text, left.gold, left.free)
     for c in left.wrong:
-        kind, g = classify_error(t.task, left.text, asked.parts, c, left.free, left.gold)
-        if g in left.free: left.free.remove(g)
+        kind, g = classify_error(t.task, left.text, asked.parts, c, *index.candidates(c))
+        if index.free[g] > 0: index.free[g] -= 1
         res.append(Error(kind, c[0], c[1], g and g[1], asked.line.get(c[1][0], first), place))
-    for m, g in left.free:
+    for m, g in index.free.elements():
         kind = 'invalid answer' if g[0] in asked.lost else 'missed'
         res.append(Error(kind, m, None, g, asked.line.get(g[0], first), place))
     return res

@@ -23,6 +23,7 @@ from .io import UserError, progress
 from ..tasks import get_task
 from .predictions import (Answered, Predictions, by_text, check_read, read_row, shortened,
                                        split_instruction, text_key)
+from .unasked import unasked
 from ..scoring import (COUNTING_MODES, Counts, MATCHING, Result, Scored, by_label, length_group,
                                score_entry, score_text)
 
@@ -48,6 +49,7 @@ def remarks(t: Scored) -> tuple:
         if r.repair:
             add('lost' if r.answer is None else 'mended', r.repair, r.line, shortened(r.row.get('output')))
         for p in r.problems: add('shape', '', r.line, shortened(p))
+    for name, n in unasked(t.rows, len(t.gold)).items(): add('unasked', name, t.rows[0].line, '', n)
     if nan := sum([NAN in item[1:] for item in t.gold]): add('nan', '', t.rows[0].line, '', nan)
     return tuple([(*k, *v) for k, v in found.items()])
 
@@ -107,6 +109,22 @@ def _listed(reasons):
     "How often each reason occurs, the most frequent first."
     return ', '.join(f'{reason} {n}' for reason, n in reasons.most_common())
 
+# %% ../../nbs/lib/rules.ipynb #06d7eabe
+def _unasked_note(labels, line):
+    "What is annotated and was never asked."
+    n, one = labels.total(), len(labels) == 1
+    named = next(iter(labels)) if one else _listed(labels)
+    return (f"{n} annotation{'s' * (n > 1)} under {'a label that was' if one else 'labels that were'} never "
+            f'asked: {shortened(named)}; they are not in the score; line {line}')
+
+# %% ../../nbs/lib/rules.ipynb #92e88050
+def _input_notes(odd, bad):
+    "What should be known about lines and annotations."
+    if bad: yield f'{len(bad)} lines were skipped; {bad[0]}'
+    if 'unasked' in odd: yield _unasked_note(*odd['unasked'][:2])
+    if 'nan' in odd: yield (f"{odd['nan'][0].total()} annotated items are '{NAN}', the word for none; "
+                            'they count where exactly that was answered')
+
 # %% ../../nbs/lib/rules.ipynb #ev5b0002
 def score_notes(
     scores: list[TextScore],
@@ -123,18 +141,17 @@ def score_notes(
         yield f'{why.total()} of {rows} answers were repaired ({_listed(why)})'
     if 'shape' in odd:
         why, line, example = odd['shape']
-        yield (f'{why.total()} parts of answers have a wrong shape and were passed over; '
+        yield (f'{why.total()} parts of answers have a wrong shape or no place and were passed over; '
                f'line {line}: {example}')
-    if bad: yield f'{len(bad)} lines were skipped; {bad[0]}'
-    if 'nan' in odd: yield (f"{odd['nan'][0].total()} annotated items are '{NAN}', the word for none; "
-                            'they count where exactly that was answered')
+    yield from _input_notes(odd, bad)
 
 # %% ../../nbs/lib/rules.ipynb #c8ca0b8f
 MATCHED = {'strict': 'exact match of strings',
            'normalised': 'match of strings without case, blanks and width',
            'partial': 'match of strings, where an overlap is half right',
            'offset': 'match of places in the text'}
-REPEATS = {'normal': 'An item named twice must be annotated twice.',
+REPEATS = {'normal': 'Of equal annotations one counts (of events, and in a gold answer, each); '
+                     'an item that is named more often is wrong each further time.',
            'set': 'Repeats are dropped (match_mode set).'}
 
 def check_choice(name: str, value: str, choices: Iterable[str]):
@@ -184,8 +201,8 @@ def summary(self: DefaultRules) -> str:
     "By which rules a result was made."
     return (f'Default rules: micro average over {MATCHED[self.matching]}. Gold is what was annotated under '
             'the labels and roles asked; what is named under a label that was not asked is wrong. '
-            f'{REPEATS[self.match_mode]} A text that occurs twice is scored twice. A code fence or text around the '
-            'JSON is passed over; an answer that cannot be read counts as nothing found. NAN and empty strings '
+            f'{REPEATS[self.match_mode]} A text that occurs twice is scored twice. Thoughts, prompts and text around '
+            'the JSON are passed over; an answer that cannot be read counts as nothing found. NAN and empty strings '
             'are no items. Subject and object the wrong way round are wrong.')
 
 # %% ../../nbs/lib/rules.ipynb #ev1b0026

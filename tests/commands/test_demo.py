@@ -27,7 +27,7 @@ def test_real_data(tmp_path, shared):
     assert results['scores'][0]['after']['n'] == 8
 
 
-FLOWERS = 'The tulip grows in Lund . / An iris opened near Brno . / Nobody waters the tulip now . / Lund sleeps .'
+FLOWERS = 'The tulip grows in Lund . / An iris opened near Brno . / Nobody waters the tulip . / Lund sleeps .'
 
 def test_one_file_of_another_format_is_split(tmp_path, capsys):
     "A CoNLL file alone: a fifth of the texts is the test, the labels are those that occur."
@@ -65,7 +65,8 @@ def test_its_processes_end_with_it(how, tmp_path, root):
     code = ('import sys; from iepile_nb.course import side_by_side; from helpers.demo import note_and_sleep; '
             'side_by_side(note_and_sleep, sys.argv[1:])')
     env = {**os.environ, 'PYTHONPATH': f'{root}{os.pathsep}{root/"tests"}'}
-    parent = subprocess.Popen([sys.executable, '-c', code, *map(str, notes)], env=env, stderr=subprocess.DEVNULL)
+    cmd = [sys.executable, '-c', code, *map(str, notes)]
+    parent = subprocess.Popen(cmd, env=env, stderr=subprocess.DEVNULL)
     assert wait_for(lambda: all(n.exists() and n.read_text() for n in notes), 120)
     children = [int(n.read_text()) for n in notes]
     assert all(map(runs, children))

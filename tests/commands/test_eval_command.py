@@ -1,5 +1,8 @@
 "iepile_eval: what it prints, writes and refuses."
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -159,3 +162,28 @@ def test_no_group_takes_the_place_of_another_score(tmp_path):
     assert list(saved)[:3] == ['total', 'source intervals', 'source rules']
     assert saved['rules'].startswith('Default')
     assert 'n' not in saved['intervals']
+
+
+def run_evaluation(path, *options, encoding='utf-8', **kw):
+    "iepile_eval in a process of its own."
+    env = {**os.environ, 'PYTHONIOENCODING': encoding}
+    return subprocess.Popen([sys.executable, '-m', 'iepile_nb.cli.eval', str(path), '--draws', '0', *options],
+                            env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **kw)
+
+
+def test_scores_are_saved_whatever_the_terminal_can_show(tmp_path):
+    rows = answered('NER', [{'text': '公司', 'entity': [entity('公司')]}], answers=['公司'])
+    write_jsonl(tmp_path/'o.json', rows)
+    for part in ([], ['--errors', '--report', str(tmp_path/'r.html')], ['--why']):
+        p = run_evaluation(tmp_path/'o.json', *part, encoding='ascii')
+        out, err = p.communicate(timeout=60)
+        assert p.returncode == 0 and not err and b'\\u516c\\u53f8' in out
+    assert (tmp_path/'output_msg'/'o.json').exists() and (tmp_path/'r.html').exists()
+
+
+def test_scores_are_saved_where_nobody_listens(tmp_path):
+    write_jsonl(tmp_path/'o.json', answered('NER', [{'text': 'X', 'entity': [entity('X')]}]))
+    p = run_evaluation(tmp_path/'o.json', '--errors')
+    p.stdout.close()
+    err = p.stderr.read()
+    assert p.wait(60) == 0 and not err and (tmp_path/'output_msg'/'o.json').exists()

@@ -34,21 +34,24 @@ def config(root):
 
 
 def test_export_and_clean_change_nothing(root, copy):
-    for cmd in ('nbdev_export', 'nbdev_clean'): subprocess.run([cmd], cwd=copy, check=True, capture_output=True)
+    for cmd in ('nbdev_export', 'nbdev_clean'):
+        subprocess.run([cmd], cwd=copy, check=True, capture_output=True)
     for f in sorted([*copy.glob('nbs/**/*.ipynb'), *copy.glob('iepile_nb/**/*.py')]):
-        assert f.read_bytes() == (root/f.relative_to(copy)).read_bytes(), f'{f.name}: run `make export` and commit'
+        same = f.read_bytes() == (root/f.relative_to(copy)).read_bytes()
+        assert same, f'{f.name}: run `make export` and commit'
     modules = lambda place: {str(f.relative_to(place)) for f in place.glob('iepile_nb/**/*.py')}
     assert modules(copy) == modules(root)
 
 
 @pytest.mark.parametrize('path', notebooks(), ids=lambda p: p.stem)
 def test_notebooks_are_dressed_and_clean(path):
-    "First cells as they should be; among stored outputs no progress bar, no warning and no path of one machine."
+    "First cells as they should be; among stored outputs no progress bar, no warning, no path of one machine."
     text = path.read_text(encoding='utf-8')
     assert text == dressed(path) and text == clean.cleaned(path), f'{path.name}: run `make export` and commit'
     for cell in json.loads(text)['cells']:
         for output in cell.get('outputs', []):
-            assert not clean.PLACE.search(' '.join(clean.texts(output).values())), f"{path.name}, cell {cell['id']}"
+            text = ' '.join(clean.texts(output).values())
+            assert not clean.PLACE.search(text), f"{path.name}, cell {cell['id']}"
 
 
 def test_readme_is_the_index(root): assert (root/'README.md').read_text(encoding='utf-8') == readme()
@@ -64,8 +67,9 @@ def test_settings_and_pyproject_agree(root):
 
 def test_lower_bounds_are_not_above_what_the_tests_run_with(root):
     "Every package that is required has a lower bound, and a pin that is not below it."
-    cfg, number = config(root), lambda version: [int(n) for n in re.findall(r'\d+', version.partition('+')[0])]
-    pinned = {n.lower(): v for n, v in re.findall(r'^([\w-]+)==([^;\s]+)', (root/'constraints.txt').read_text(), re.M)}
+    cfg, number = config(root), lambda version: [int(n) for n in version.partition('+')[0].split('.')]
+    pins = re.findall(r'^([\w-]+)==([^;\s]+)', (root/'constraints.txt').read_text(), re.M)
+    pinned = {name.lower(): version for name, version in pins}
     for part in ('', 'lab_', 'data_', 'plots_'):
         for wanted in cfg[f'{part}requirements'].split():
             name, _, bound = wanted.partition('>=')
@@ -74,7 +78,8 @@ def test_lower_bounds_are_not_above_what_the_tests_run_with(root):
 
 def test_a_plain_install_is_light(root):
     "JupyterLab, plots and dataset libraries come with extras; who works on the project gets them all."
-    cfg, names = config(root), lambda key: {re.match(r'[\w-]+', r)[0] for r in cfg[f'{key}requirements'].split()}
+    cfg = config(root)
+    names = lambda key: {re.match(r'[\w-]+', r)[0] for r in cfg[f'{key}requirements'].split()}
     extras = names('lab_') | names('data_') | names('plots_')
     assert extras == {'jupyterlab', 'ipywidgets', 'datasets', 'datasketch', 'matplotlib'}
     assert not names('') & extras and {'sentencepiece', 'protobuf'} <= names('')
@@ -90,8 +95,9 @@ def test_extras_are_named_as_they_are_defined(root):
 TEN_MINUTES = re.compile(r'```python\n(.*?)```', re.S)
 
 def test_the_wheel_works_by_itself(root, copy, tmp_path):
-    "Built, unpacked and imported from an empty folder: modules, commands, records and the embedded model are in it."
-    build = [sys.executable, '-m', 'pip', 'wheel', '-q', '--no-deps', '--no-build-isolation', '-w', tmp_path, copy]
+    "Built, unpacked, imported from an empty folder: modules, commands, records, the embedded model are in it."
+    build = [sys.executable, '-m', 'pip', 'wheel', '-q', '--no-deps', '--no-build-isolation', '-w', tmp_path,
+             copy]
     subprocess.run(build, check=True, capture_output=True)
     wheel, = tmp_path.glob('*.whl')
     with zipfile.ZipFile(wheel) as z:
@@ -106,8 +112,10 @@ def test_the_wheel_works_by_itself(root, copy, tmp_path):
     names = lambda folder: {str(p.relative_to(folder)) for p in folder.rglob('*.json')}
     assert names(tmp_path/'site/iepile_nb/samples') == names(root/'data')
     lines = ''.join(TEN_MINUTES.findall((root/'README.md').read_text(encoding='utf-8')))
-    code = f'import sys; sys.path.insert(0, {str(tmp_path/"site")!r})\n{lines}\nimport json; print(json.dumps(dict(found)))'
+    code = (f'import sys; sys.path.insert(0, {str(tmp_path/"site")!r})\n{lines}\n'
+            'import json; print(json.dumps(dict(found)))')
     (empty := tmp_path/'empty').mkdir()
     r = subprocess.run([sys.executable, '-c', code], cwd=empty, capture_output=True, text=True)
     assert r.returncode == 0, r.stderr
-    assert json.loads(r.stdout.splitlines()[-1])['person'] == ['Tamsin Birkinshaw'] and not list(empty.iterdir())
+    assert json.loads(r.stdout.splitlines()[-1])['person'] == ['Tamsin Birkinshaw']
+    assert not list(empty.iterdir())

@@ -26,8 +26,8 @@ def note_and_sleep(path):
 
 def runs(pid):
     "Whether a process is still at work; one that has ended and was not yet fetched is not."
-    state = subprocess.run(['ps', '-o', 'stat=', '-p', str(pid)], capture_output=True, text=True).stdout.strip()
-    return bool(state) and not state.startswith('Z')
+    ps = subprocess.run(['ps', '-o', 'stat=', '-p', str(pid)], capture_output=True, text=True)
+    return bool(state := ps.stdout.strip()) and not state.startswith('Z')
 
 
 def wait_for(what, seconds=60):

@@ -1,7 +1,11 @@
 "Every error has one kind, told as the score was made."
+import json
+import time
+
+from iepile_nb.errors import classify_error
 from iepile_nb.evaluate import evaluate
 from iepile_nb.lib.io import write_jsonl
-from iepile_nb.questions import encode
+from iepile_nb.questions import Schema, encode
 from iepile_nb.tasks import TASKS
 from helpers.prediction_rows import SCHEMAS, answered, entity, event
 
@@ -80,3 +84,28 @@ def test_confusions_and_hard_negatives(tmp_path):
         assert 'Q' in str(e)
         assert '(missed)' in e.confusion_table()
         assert result.hard_negatives(SCHEMAS['NER'])['a'] == ['b', 'c']
+
+
+def test_many_items_of_one_text_take_no_longer_each():
+    "Errors are found by an index; they are those that comparing everything gives."
+    def texts(n):
+        words = [f'w{i}x v{i}' for i in range(n)]
+        record = {'text': ' '.join(words), 'entity': [entity(w, f'l{i}') for i, w in enumerate(words)]}
+        schema = Schema([f'l{i}' for i in range(n + 2)])
+        said = {f'l{i + i % 3}': [w if i % 2 else w[:-1]] for i, w in enumerate(words)}
+        return evaluate(answered('NER', [record], schema, [json.dumps(said)], -1))
+    small, n = texts(60), 3000
+    t = small.texts[0]
+    gold, found = ([('', i) for i in side] for side in (t.gold, t.found))
+    left = [c for c in found if c not in gold]
+    free = [c for c in gold if c not in found]
+    asked = {q.label: set() for q in t.rows[0].questions}
+    expected = []
+    for c in left:
+        kind, g = classify_error(t.task, t.rows[0].text, asked, c, free, gold)
+        if g in free: free.remove(g)
+        expected.append((kind, c[1], g and g[1]))
+    assert [(e.kind, e.found, e.gold) for e in small.errors() if e.found] == expected
+    start = time.process_time()
+    assert len(texts(n).errors()) >= n
+    assert time.process_time() - start < 5

@@ -4,7 +4,7 @@ import json
 import pytest
 
 from iepile_nb.convert import convert
-from iepile_nb.evaluate import evaluate
+from iepile_nb.evaluate import evaluate, why
 from iepile_nb.lib.answers import parse_answer
 from iepile_nb.lib.io import UserError, write_jsonl
 from helpers.prediction_rows import SCHEMAS, answered, entity, event, one
@@ -20,7 +20,7 @@ def test_text_around_the_json_is_passed_over(frame):
 
 
 def test_no_object_is_taken_from_within_a_broken_one():
-    for broken in ('{"a": [{"x": 1} {"y": 2}]}', '{"a" [{"x": 1}]}', "{'a': [{'b': {}}]}", '{a: [{b: {}}]}',
+    for broken in ('{"a": [{"x": 1} {"y": 2}]}', '{"a" [{"x": 1}]}', "{'a': [{'b': {}} {}]}", '{a: [{b: {}}]}',
                    '{no} object', '{x}' * 400_000):
         assert parse_answer(broken) == (None, 'broken JSON')
     for cut in ('{"a": [{"x": 1}, {"y', 'So {it} is: {"a": [{}, ', '{"a'):
@@ -34,7 +34,7 @@ def test_one_bad_answer_kills_nothing():
     assert one('EE', [event()], odd, match_mode='set')['event_f1'] == 100
     assert one('EE', [event()], odd, match_mode='set', rules='original')['argument_P'] == 0
     kg = [{'head': 'X', 'relation': 'x', 'tail': 'Y'}]
-    assert one('KG', kg, {'p': {'X': {'x': ['Y', 3]}}})['f1'] == 100
+    assert one('KG', kg, {'p': {'X': {'x': ['Y', [3]]}}})['f1'] == 100
     for deep in ('{"a":' * 20_000, '[' * 20_000, '{"a": %s1%s}' % ('[' * 20_000, ']' * 20_000)):
         rows = answered('NER', [{'text': 'X', 'entity': good}], answers=[deep])
         for rules in ('default', 'original'): evaluate(rows, rules=rules)
@@ -119,3 +119,76 @@ def test_texts_are_read_again_when_looked_at(tmp_path):
     assert result.texts[-1].rows[0].text == 'Z'
     assert [t.rows[0].text for t in result.texts[:2]] == ['X', 'Y']
     assert not any(hasattr(s, 'rows') for s in result.scores)
+
+
+def asked_otherwise(rows, sentence='List what you see.', **more):
+    "The rows with another first sentence, and without ids."
+    for r in rows:
+        inner = json.dumps({**json.loads(r['instruction']), 'instruction': sentence, **more}, ensure_ascii=False)
+        yield {k: v for k, v in r.items() if k != 'id'} | {'instruction': inner}
+
+
+def test_texts_are_told_apart_whatever_the_sentence_says():
+    texts = 'Xa is', 'no Xa', 'Xa "is" \\ here'
+    records = [{'text': t, 'entity': [entity('Xa')]} for t in texts]
+    rows = answered('NER', records, split_num=1)
+    for r in rows: r['label'] = r['output'] # the gold answer
+    for i, r in enumerate(rows): r['output'] = '{"a": []}' if i % 2 else '{"a": ["Xa"]}'
+    expected = evaluate(rows)['total']
+    own = list(asked_otherwise(rows))
+    assert expected['n'] == 3 and evaluate(own)['total'] == evaluate(rows)['total']
+    assert evaluate([{**r, 'id': 'same'} for r in own])['total'] == expected
+    assert evaluate(list(asked_otherwise(rows, example=[{'input': 'a'}])))['total'] == expected
+    untold = [{k: v for k, v in r.items() if k != 'task'} for r in own]
+    assert evaluate(untold, task='NER')['total'] == expected
+    with pytest.raises(UserError, match='the task cannot be told'): evaluate(untold)
+
+
+def test_rows_of_one_text_that_name_their_task_or_not():
+    rows = answered('NER', [{'text': 'X Y', 'entity': [entity('X'), entity('Y', 'b')]}], split_num=1)
+    rows[1] = {k: v for k, v in rows[1].items() if k != 'task'}
+    rows[2] = {**rows[2], 'task': 'ner'}
+    assert evaluate(rows)['total']['n'] == 1 and evaluate(rows)['total']['f1'] == 100
+
+
+def test_annotations_that_nobody_asked_are_told():
+    rows = answered('NER', [{'text': 'X Y', 'entity': [entity('X'), entity('Y', 'z'), entity('X', 'z')]}])
+    result = evaluate(rows)
+    assert result['total']['f1'] == 100
+    assert result.notes == ['2 annotations under a label that was never asked: z; they are not in the score; line 1']
+    assert 'never asked' in str(why(rows)) and 'Nothing is wrong' not in str(why(rows))
+    rows = answered('EE', [{'text': 'X', 'event': [event(odd='X'), event(kind='z')]}])
+    assert 'under labels that were never asked: e, odd 1, z 1;' in evaluate(rows).notes[0]
+    kg = [{'head': 'X', 'relation': 'x', 'tail': 'Y', 'head_type': 'p'}, {'head': 'X', 'relation': 'v', 'tail': 'Y'}]
+    assert 'p, v' in evaluate(answered('KG', [{'text': 'X Y', 'relation': kg}])).notes[0]
+    assert not evaluate(answered('NER', [{'text': 'X', 'entity': [entity('X')]}])).notes
+
+
+def test_what_is_said_about_repeats_is_true():
+    twice = {'text': 'X X', 'entity': [entity('X'), entity('X')], 'event': [event(), event()]}
+    said = '{"a": ["X", "X"], "b": [], "c": []}'
+    result = evaluate(answered('NER', [twice], answers=[said]))
+    assert result['total']['precision'] == 50 and 'must be annotated twice' not in result.rules
+    assert evaluate(answered('EE', [twice]))['total']['event_precision'] == 100
+
+
+def test_nan_in_a_field_that_nobody_reads(tmp_path):
+    rows = answered('NER', [{'text': t, 'entity': [entity(t)]} for t in 'XY'])
+    lines = [json.dumps({'score': float('nan'), 'w': [float('inf')], **r}) for r in rows]
+    (tmp_path/'p.json').write_text('\n'.join(lines) + '\n{"a": NaN\n')
+    result = evaluate(tmp_path/'p.json')
+    assert result['total']['n'] == 2 and len(result.notes) == 1 and 'p.json:3' in result.notes[0]
+    assert [t.rows[0].text for t in result.texts] == ['X', 'Y']
+
+
+def test_files_of_other_tools(tmp_path):
+    row = answered('NER', [{'text': 'X "Y" {', 'entity': [entity('X')]}])[0]
+    prompt = f"system\n{{not this}}\nuser\n{row['instruction']}\nassistant\n"
+    told = {'prompt': prompt, 'label': row['output'], 'predict': row['output']}
+    assert evaluate([told])['total']['f1'] == 100
+    write_jsonl(tmp_path/'p.json', [told, {**told, 'predict': ''}, {**told, 'label': row['label']}])
+    assert evaluate(tmp_path/'p.json')['total'] | {'f1': 0} == {
+        'n': 3, 'errors': 1, 'precision': 100, 'recall': pytest.approx(200 / 3), 'f1': 0}
+    write_jsonl(tmp_path/'q.json', [{'prompt': 'Find X', 'predict': '', 'label': ''}])
+    with pytest.raises(UserError, match="q.json:1: no 'instruction'.*the row has prompt, predict, label"):
+        evaluate(tmp_path/'q.json')

@@ -20,7 +20,7 @@ def test_why_names_each_cause():
     assert 'not asked' in causes([{**rows[0], 'output': '{"person": ["Ann"]}'}])
     assert 'only in case' in causes([{**rows[0], 'output': '{"a": ["ANN."]}'}])
     assert 'name nothing' in causes([{**r, 'output': '{"a": []}'} for r in rows])
-    assert 'wrong shape' in causes([{**rows[0], 'output': '{"a": "Ann"}'}])
+    assert 'passed over' in causes([{**rows[0], 'output': '{"a": "Ann"}'}])
     assert 'stands twice' in causes([{**rows[0], 'output': '{"a": ["Ann"], "a": []}'}])
     assert 'twice' not in causes(rows)
     slipped = [{**r, 'output': o['output']} for r, o in zip(rows, rows[1:] + rows[:1])]
@@ -46,7 +46,7 @@ def test_why_examples_point_to_lines(tmp_path):
     write_jsonl(tmp_path/'p.json', rows)
     found = why(tmp_path/'p.json')
     assert len(found) == 1 and found[0].example == 'line 2: none' and (found[0].count, found[0].of) == (1, 3)
-    assert len(CHECKS) == 13
+    assert len(CHECKS) == 14
 
 
 def test_default_rules_and_why_on_real_predictions(shared):
