@@ -4,15 +4,15 @@
 
 # %% auto #0
 __all__ = ['FAMILIES', 'OWN_CODE', 'tiny_path', 'model_name', 'adapter_base', 'find_model', 'fast_dtypes', 'pick_dtype',
-           'quantization', 'device_map', 'load_error', 'with_padding', 'model_class', 'load_base', 'check_family',
-           'seq2seq_answers']
+           'quantization', 'device_map', 'load_error', 'with_padding', 'model_class', 'load_tokenizer', 'load_config',
+           'load_base', 'check_family', 'seq2seq_answers']
 
 # %% ../nbs/10_base.ipynb #cb39f0f0
 import logging
 logging.getLogger('bitsandbytes.backends.cpu.ops').setLevel(logging.ERROR)
 
 # %% ../nbs/10_base.ipynb #c9e0cde6
-import json, os, sys, warnings
+import os, sys, warnings
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -23,6 +23,8 @@ from transformers import (AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqL
 from transformers.utils import logging as hf_logging
 
 from .lib.io import UserError, log
+from .lib.stored import (cannot_run, check_files, check_format, check_weights, load_reason,
+                                  read_object, without_report)
 from .prompt import Encoded, collate
 
 # peft asks for what transformers will drop
@@ -40,8 +42,8 @@ def model_name(path: str | Path) -> str:
 
 def adapter_base(folder: str | Path) -> str:
     "The base model that an adapter folder names."
-    config = json.loads((Path(folder)/'adapter_config.json').read_text(encoding='utf-8'))
-    return model_name(config.get('base_model_name_or_path') or 'an unknown base')
+    base = read_object(Path(folder)/'adapter_config.json').get('base_model_name_or_path')
+    return model_name(base or 'an unknown base')
 
 # %% ../nbs/10_base.ipynb #7cc77d15
 def find_model(
@@ -49,7 +51,9 @@ def find_model(
 ) -> str:             # what transformers can load
     "Resolve a model's name. Raises `UserError` for a folder that holds no model."
     path = tiny_path() if name == 'tiny' else Path(name).expanduser()
-    if (path/'config.json').is_file(): return str(path)
+    if (path/'config.json').is_file():
+        check_files(path)
+        return str(path)
     if name == 'tiny': raise UserError('no embedded model here; make it with `python -m iepile_nb.cli.tiny`')
     if (path/'adapter_config.json').is_file():
         raise UserError(f'{name} is an adapter, not a model; use --model_name_or_path {adapter_base(path)} '
@@ -101,12 +105,18 @@ def device_map(cpu: bool = False): # the processor in any case?
     return {'': int(os.environ['LOCAL_RANK'])} if 'LOCAL_RANK' in os.environ else 'auto'
 
 # %% ../nbs/10_base.ipynb #d9e47adb
-def load_error(name: str, e: Exception) -> UserError:
+def load_error(
+    name: str,
+    e: Exception,
+    method: str = '', # the format in which the weights are stored, see `stored_format`
+) -> UserError:
     "A `UserError` for what went wrong in loading."
-    reason = ' '.join(str(e).split())
-    if 'trust_remote_code' in reason:
+    reason = load_reason(e)
+    if isinstance(e, UserError): return e
+    if 'trust_remote_code' in str(e):
         return UserError(f'{name} brings program code of its own; if you trust it, add --trust_remote_code')
-    if Path(name).is_dir(): return UserError(f'{name}: cannot be loaded ({reason[:200]})')
+    if method: return cannot_run(name, method, reason)
+    if Path(name).is_dir(): return UserError(f'{name}: cannot be loaded ({reason})')
     return UserError(f'{name}: no such folder, and the hub could not provide it ({reason[:120]}); give the '
                      'folder of a downloaded model, check the name, or set HF_ENDPOINT to a mirror of the hub')
 
@@ -121,27 +131,52 @@ def model_class(config):
     "The class of transformers that loads a model with this configuration."
     return AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
 
+# %% ../nbs/10_base.ipynb #d4773548
+def load_tokenizer(
+    name: str | Path, # tiny, a folder, or a name on the hub
+    **hub,            # trust_remote_code, revision, cache_dir
+):
+    "A model's tokenizer, ready for batches. Raises `UserError` if it cannot be loaded."
+    path = find_model(name)
+    try: return with_padding(AutoTokenizer.from_pretrained(path, **hub))
+    except Exception as e: raise load_error(path, e) from e
+
+def load_config(name: str | Path, **hub):
+    "A model's configuration. Raises `UserError` if it cannot be loaded."
+    path = find_model(name)
+    try: return AutoConfig.from_pretrained(path, **hub)
+    except Exception as e: raise load_error(path, e) from e
+
+# %% ../nbs/10_base.ipynb #5cc9907f
+def _load_weights(path, config, bits, number, cpu, hub):
+    "The model of a configuration. Raises `UserError` unless its files hold all of it."
+    method = check_format(path, config, bits)
+    how = {} if method else {'quantization_config': quantization(bits, number)}
+    try:
+        with without_report(): model, found = model_class(config).from_pretrained(
+            path, dtype=number, device_map=device_map(cpu), output_loading_info=True,
+            ignore_mismatched_sizes=True, **how, **hub)
+    except Exception as e: raise load_error(path, e, method) from e
+    check_weights(path, found)
+    return model
+
 # %% ../nbs/10_base.ipynb #31516741
 def load_base(
     name: str | Path,             # tiny, a folder, or a name on the hub
-    bits: int = 16,
+    bits: int = 16,               # 16, 8 or 4; a model that is stored in few bits stays as it is stored
     dtype: str | None = None,     # bf16, fp16, fp32; None = the best
     trust_remote_code: bool = False,
     cpu: bool = False,            # do not use a GPU
     **hub,                        # revision, cache_dir
 ) -> tuple:                       # model, tokenizer
-    "A language model and its tokenizer, ready for use. Raises `UserError` if it cannot be loaded."
+    "A language model and its tokenizer, ready for use. Raises `UserError` if it cannot be loaded, or not all of it."
     path, number = find_model(name), pick_dtype(dtype)
+    quantization(bits, number)
     hub = {**hub, 'trust_remote_code': trust_remote_code}
     if not sys.stderr.isatty(): hf_logging.disable_progress_bar()
     if bits == 8: logging.getLogger('bitsandbytes.autograd._functions').setLevel(logging.ERROR)
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(path, **hub)
-        config = AutoConfig.from_pretrained(path, **hub)
-        model = model_class(config).from_pretrained(path, dtype=number, device_map=device_map(cpu),
-                                                    quantization_config=quantization(bits, number), **hub)
-    except Exception as e: raise load_error(path, e) from e
-    return model, with_padding(tokenizer)
+    tokenizer, config = load_tokenizer(path, **hub), load_config(path, **hub)
+    return _load_weights(path, config, bits, number, cpu, hub), tokenizer
 
 # %% ../nbs/10_base.ipynb #7b625a3a
 FAMILIES = {

@@ -27,6 +27,7 @@ from .lora import load_model
 from .train import train
 from .infer import predict
 from .evaluate import evaluate
+from .lib.validation import score_answers
 from .report import demo_report
 from .lib.page import pick_examples
 
@@ -116,7 +117,8 @@ def learn(
     record_rng(42, 'demo', jobs[0].language).shuffle(rows)
     log.info('%s: %d rows to learn from', jobs[0].language, write_jsonl(folder/'train.json', rows))
     files = {'train_file': folder/'train.json', 'output_dir': folder/'lora', 'overwrite': True}
-    record = train(model_name_or_path=model, bits=bits, **files, **{**DEMO_TRAINING, **options})
+    options = {'scorer': score_answers, **DEMO_TRAINING, **options}
+    record = train(model_name_or_path=model, bits=bits, **files, **options)
     return record['log']
 
 # %% ../nbs/21_course.ipynb #b8ebd3bc

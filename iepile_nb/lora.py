@@ -7,16 +7,18 @@ __all__ = ['ON_HUB', 'linear_names', 'trained_in_float32', 'add_lora', 'logits_a
            'find_adapter', 'adapter_folders', 'check_adapter', 'load_adapters', 'load_model']
 
 # %% ../nbs/11_lora.ipynb #1cdf0de7
-import json, re
+import re
 from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 
 from .base import adapter_base, load_base, model_name # before peft: it silences what peft imports
+from .lib.adapters import check_kind, put_adapter, weights_file
 from .lib.io import UserError, log
 from .lib.lean import lean_dropout
-from peft import LoraConfig, PeftConfig, PeftModel, get_peft_model
+from .lib.stored import read_object
+from peft import LoraConfig, PeftModel, get_peft_model
 from peft.utils import ModulesToSaveWrapper
 
 # %% ../nbs/11_lora.ipynb #f1196da3
@@ -144,12 +146,15 @@ def check_adapter(
     folder: str | Path,
     base: str = '',    # the model it shall be put on
 ) -> dict:             # its configuration
-    "The configuration of an adapter folder; `UserError` if it is none. Another base is worth a warning."
+    "The configuration of an adapter folder; `UserError` if it is none or unusable. Another base is worth a warning."
     folder = find_adapter(folder)
+    config = read_object(Path(folder)/'adapter_config.json')
+    check_kind(folder, config)
+    weights_file(folder)
     own, base = adapter_base(folder), base and model_name(base)
     if base and Path(own).name != Path(base).name:
         log.warning('adapter %s was trained on %s; here it is put on %s', folder, own, base)
-    return json.loads((Path(folder)/'adapter_config.json').read_text(encoding='utf-8'))
+    return config
 
 # %% ../nbs/11_lora.ipynb #5cbb1653
 def load_adapters(
@@ -158,18 +163,14 @@ def load_adapters(
     trainable: bool = False, # go on training in the last one?
     dropout: float | None = None, # for that training; None = as before
 ) -> PeftModel:
-    "Put adapters on a model. Raises `UserError` if one is missing or does not fit."
+    "Put adapters on a model. Raises `UserError` if one is missing or does not fit, with all of its weights."
     name = model_name(model.name_or_path)
     if len(folders) > 1 and getattr(model, 'is_quantized', False):
         raise UserError('several adapters cannot be merged into a model of 4 or 8 bits; use --bits 16')
     for folder in folders:
         if isinstance(model, PeftModel): model = model.merge_and_unload()
         check_adapter(folder, name)
-        config = PeftConfig.from_pretrained(folder)
-        if dropout is not None: config.lora_dropout = dropout
-        try: model = PeftModel.from_pretrained(model, folder, config=config, is_trainable=trainable)
-        except (RuntimeError, ValueError) as e:
-            raise UserError(f'adapter {folder} does not fit {name}; it is for {adapter_base(folder)}') from e
+        model = put_adapter(model, folder, trainable=trainable, dropout=dropout)
     return trained_in_float32(lean_dropout(model)) if trainable else model
 
 # %% ../nbs/11_lora.ipynb #8267f7d9
@@ -184,5 +185,6 @@ def load_model(
 ) -> tuple:                            # model, tokenizer
     "A base model with its adapters, and its tokenizer."
     folders = adapter_folders(checkpoint_dir)
+    for folder in folders: check_adapter(folder)
     model, tokenizer = load_base(name_or_path, bits, dtype, trust_remote_code, **hub)
     return (load_adapters(model, folders, trainable) if folders else model), tokenizer

@@ -15,21 +15,29 @@ from typing import NamedTuple
 
 from .questions import encode
 from .lib.io import UserError
-from .lib.templates import TEMPLATES, Template, Token
+from .lib.templates import DATE, TEMPLATES, Template, Token, fixed_date
 
 # %% ../nbs/08_prompt.ipynb #edbdb1a5
 _MARK = '\ue000'
+_QUESTION = f'{_MARK}"\n{_MARK}' # with signs that a template might change
 
 def chat_template(
     tokenizer,
 ) -> Template: # one piece: the text before the question, the question, the text after it
     "A tokenizer's own chat template; raises `UserError` if it does not repeat the question exactly once."
-    fixed = dict(enable_thinking=False, date_string='26 Jul 2024')
-    text = tokenizer.apply_chat_template([{'role': 'user', 'content': _MARK}], tokenize=False,
-                                         add_generation_prompt=True, **fixed)
-    if text.count(_MARK) != 1:
-        raise UserError("the tokenizer's chat template does not fit a single question; choose a --template")
-    return Template((text.replace(_MARK, '{{query}}'),), bos=False)
+    how = dict(tokenize=False, add_generation_prompt=True)
+    told = dict(enable_thinking=False, date_string=f'{DATE:%d %b %Y}')
+    chat = [{'role': 'user', 'content': _QUESTION}]
+    try:
+        fixed = fixed_date(tokenizer.get_chat_template())
+        text = tokenizer.apply_chat_template(chat, chat_template=fixed, **how, **told)
+    except Exception as e: raise _unfit(' '.join(str(e).split())[:150] or type(e).__name__) from e
+    if text.count(_QUESTION) != 1 or text.count(_MARK) != 2: raise _unfit('it does not repeat it once')
+    return Template((text.replace(_QUESTION, '{{query}}'),), bos=False)
+
+def _unfit(why):
+    return UserError(f"the tokenizer's chat template does not fit a single question ({why}); "
+                     'choose a --template')
 
 # %% ../nbs/08_prompt.ipynb #a12d76d5
 def get_template(

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['NO_SCORER', 'read_train_rows', 'hold_out', 'encode_rows', 'example', 'BatchOrder', 'batcher', 'make_trainer',
-           'add_callbacks', 'load_rows', 'trainer_for', 'train', 'finish', 'main', 'settings', 'training_arguments',
-           'rows_per_step', 'spawn']
+           'add_callbacks', 'load_rows', 'trainer_for', 'train', 'run_training', 'finish', 'main', 'settings',
+           'training_arguments', 'rows_per_step', 'spawn']
 
 # %% ../nbs/12_train.ipynb #b3a362a8
 import random
@@ -15,8 +15,10 @@ from typing import Callable, Iterable, Iterator
 
 from .lib.io import UserError, in_notebook, input_error, log, read_jsonl
 from .lib.options import length_options, rows_per_step, settings, training_arguments
-from .lib.run import (TrainingRun, contract_files, guarded, prepare_model, push_result,
-                               same_every_time, save_trained, spawn, take_folder, write_record)
+from .lib.resume import alone_in
+from .lib.run import (TrainingRun, check_learned, contract_files, guarded, last_evaluation,
+                               prepare_model, push_result, same_every_time, save_trained, spawn,
+                               take_folder, write_record)
 from .lib.templates import Template
 from .prompt import Encoded, collate, encode_row, row_query
 from .windows import pack, pair
@@ -194,11 +196,11 @@ def trainer_for(
     encoded = encode_rows(run.rows, tokenizer, template, **length_options(o))
     held = encode_rows(run.held, tokenizer, template, 'evaluate on', **length_options(o)) if run.held else []
     log.info(example(tokenizer, encoded[0]))
-    files = contract_files(run, model, tokenizer, template)
     sample = same_every_time(run.held, o.eval_f1, o.seed)
     def score(model, share): return scorer(sample, model, tokenizer, template, share, cutoff_len=o.cutoff_len)
+    more = {'extra_files': contract_files(run, model, tokenizer, template), 'card': run.card}
     trainer = make_trainer(model, tokenizer, run.args, encoded, held, o.packing, o.group_by_length,
-                           o.early_stopping, extra_files=files, scorer=score if sample else None)
+                           o.early_stopping, scorer=score if sample else None, **more)
     if o.get('fsdp') and not trainer.is_fsdp_enabled:
         raise UserError('--fsdp was asked for, but is not in use; start with --nproc N')
     return trainer
@@ -214,11 +216,17 @@ def train(
     if o.eval_f1 and not scorer: raise UserError(NO_SCORER)
     rows, held = load_rows(o)
     if not held: o.eval_strategy = 'no'
-    run = TrainingRun(o, rows, held)
+    with alone_in(o.output_dir): return run_training(TrainingRun(o, rows, held), scorer, callbacks)
+
+# %% ../nbs/12_train.ipynb #c649b683
+def run_training(run: TrainingRun, scorer: Callable | None, callbacks: Iterable) -> dict: # as `train`
+    "Carry out a run, or find it finished."
     if run.finished:
-        log.info('%s is finished; --overwrite trains it again', o.output_dir)
+        log.info('%s is finished; --overwrite trains it again', run.folder)
         push_result(run)
         return run.record()
+    chosen = ', '.join(f'--{k} {v}' for k, v in run.options.chosen.items())
+    if chosen: log.info('chosen for this base: %s', chosen)
     trainer = trainer_for(run, scorer)
     for callback in callbacks: trainer.add_callback(callback)
     take_folder(run)
@@ -230,12 +238,15 @@ NO_SCORER = ('eval_f1 answers held-out rows and needs to know how: '
              'from iepile_nb.lib.validation import score_answers, then train(..., scorer=score_answers)')
 
 def finish(run: TrainingRun, trainer) -> dict: # as `train` returns it
-    "Save, evaluate, write down."
+    "Save, evaluate if the saved weights were not yet, write down."
+    check_learned(run, trainer)
     save_trained(run, trainer)
-    record = write_record(run, trainer, finished=not run.held)
-    if run.held:
+    evaluated = not run.held or last_evaluation(trainer) is not None
+    record = write_record(run, trainer, finished=evaluated)
+    if not evaluated:
         trainer.evaluate()
         record = write_record(run, trainer, finished=True)
+    if record['advice']: log.warning(record['advice'])
     push_result(run)
     return record
 

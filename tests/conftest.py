@@ -21,14 +21,17 @@ def root(): return ROOT
 @pytest.fixture(scope='session')
 def shared():
     "Real datasets and facts about the original, which lie beside a development checkout only."
-    if not (SHARED/'spec').is_dir(): pytest.skip('no ../shared beside this checkout: the real datasets are not part of the project')
+    if not (SHARED/'spec').is_dir():
+        pytest.skip('no ../shared beside this checkout: the real datasets are not part of the project')
     return SHARED
 
 
-def pytest_addoption(parser): parser.addoption('--long', action='store_true', help='run the long tests instead of the short ones')
+def pytest_addoption(parser):
+    parser.addoption('--long', action='store_true', help='run the long tests instead of the short ones')
 
 
-def pytest_configure(config): config.addinivalue_line('markers', 'long: takes minutes; run by `make test-long`')
+def pytest_configure(config):
+    config.addinivalue_line('markers', 'long: takes minutes; run by `make test-long`')
 
 
 def pytest_collection_modifyitems(config, items):
@@ -39,7 +42,7 @@ def pytest_collection_modifyitems(config, items):
 
 @pytest.fixture(scope='session')
 def tokenizer():
-    "Byte-level BPE of 700 tokens: special tokens, one plain added token, `<s>` before every text, no chat template."
+    "Byte-level BPE of 700 tokens: special and plain added tokens, `<s>` before a text, no chat template."
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
     from transformers import PreTrainedTokenizerFast
     from iepile_nb.questions import SENTENCES
@@ -59,8 +62,9 @@ def random_llama(tokenizer, spread=.2):
     from transformers import LlamaConfig, LlamaForCausalLM
     torch.manual_seed(0)
     return LlamaForCausalLM(LlamaConfig(
-        vocab_size=len(tokenizer), hidden_size=64, intermediate_size=128, num_hidden_layers=2, num_attention_heads=4,
-        max_position_embeddings=2048, initializer_range=spread, bos_token_id=0, eos_token_id=1, pad_token_id=2))
+        vocab_size=len(tokenizer), hidden_size=64, intermediate_size=128, num_hidden_layers=2,
+        num_attention_heads=4, max_position_embeddings=2048, initializer_range=spread,
+        bos_token_id=0, eos_token_id=1, pad_token_id=2))
 
 
 @pytest.fixture(scope='session')
@@ -72,7 +76,8 @@ def llama_dir(tokenizer, tmp_path_factory):
     return folder
 
 
-PARROT = {'{"instruction": "say", "schema": ["a"], "input": "%s"}' % (c * n): '{"a": ["%s}{"]}' % (c * (9 - n))
+PARROT = {'{"instruction": "say", "schema": ["a"], "input": "%s"}' % (c * n):
+          '{"a": ["%s}{"]}' % (c * (9 - n))
           for n, c in enumerate('xyz甲乙', 1)}
 
 
@@ -84,7 +89,8 @@ def parrot_dir(tokenizer, tmp_path_factory):
     from iepile_nb.prompt import collate, encode_row
     from iepile_nb.lib.templates import TEMPLATES
     model = random_llama(tokenizer, .05)
-    rows = [encode_row(tokenizer, TEMPLATES['alpaca'], q, a + ' Hope {"that": "helps"}') for q, a in PARROT.items()]
+    talking = {q: a + ' Hope {"that": "helps"}' for q, a in PARROT.items()}
+    rows = [encode_row(tokenizer, TEMPLATES['alpaca'], q, a) for q, a in talking.items()]
     batch, opt = collate(rows, tokenizer.pad_token_id), torch.optim.AdamW(model.parameters(), lr=5e-3)
     for _ in range(300):
         loss = answer_loss(model, batch)

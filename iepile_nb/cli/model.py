@@ -113,12 +113,10 @@ def _shape(s):
 
 def _encoded_rows(s, rows):
     "Training rows as token ids."
-    from transformers import AutoTokenizer
-    from iepile_nb.base import find_model, with_padding
+    from iepile_nb.base import load_tokenizer
     from iepile_nb.prompt import get_template
     from iepile_nb.train import encode_rows
-    path = find_model(s.model_name_or_path)
-    tokenizer = with_padding(AutoTokenizer.from_pretrained(path, trust_remote_code=s.trust_remote_code))
+    tokenizer = load_tokenizer(s.model_name_or_path, trust_remote_code=s.trust_remote_code)
     lengths = {k: getattr(s, k) for k in ('cutoff_len', 'max_source_length', 'max_target_length')}
     return encode_rows(rows, tokenizer, get_template(s.template, tokenizer), **lengths)
 
@@ -127,7 +125,8 @@ def _plan(o, rest):
     "Print what a training would need."
     import torch
     from iepile_nb.lib.memory import matmul_speed, plan
-    from iepile_nb.lib.options import parse, settings
+    from iepile_nb.cli.train import parse
+    from iepile_nb.lib.options import settings
     from iepile_nb.train import read_train_rows
     given = parse([*rest, '--output_dir', ''])
     s = settings(**{**given, 'output_dir': 'unused'})

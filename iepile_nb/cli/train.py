@@ -60,7 +60,8 @@ def _run_arguments(a):
 # %% ../../nbs/cli/train.ipynb #19557df6
 def _trainer_arguments(a):
     a('--num_train_epochs', type=float, help='(%(default)s)')
-    a('--learning_rate', type=float, help='(%(default)s; with LoRA, 2e-4 is usual)')
+    a('--learning_rate', type=float, help='(what suits the base: with LoRA 2e-4, for all '
+      'weights 2e-5, larger for small bases; tiny learns with settings of its own)')
     a('--warmup_steps', '--warmup_ratio', type=float, help='steps, or a share below 1 (%(default)s)')
     a('--per_device_train_batch_size', type=int, help='(%(default)s)')
     a('--gradient_accumulation_steps', type=int, help='(%(default)s)')

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from transformers.utils import cached_file
 
-from .io import UserError, log
+from .io import UserError, input_error, log
+from .stored import read_object
 from .templates import TEMPLATES, Template, Token
 from ..base import model_name
 from ..lora import ON_HUB, find_adapter
@@ -58,6 +59,7 @@ def _from_hub(name, revision):
     try: return cached_file(name, CONTRACT, revision=revision, **soft)
     except OSError: return None
 
+# %% ../../nbs/lib/contract.ipynb #240c95f2
 def read_contract(
     folder: str | Path | None, # of an adapter (of several the last), or of a model; or its name on the hub
     revision: str | None = None, # there
@@ -67,7 +69,16 @@ def read_contract(
     if not name: return None
     path = Path(name).expanduser()/CONTRACT
     if not path.parent.exists() and ON_HUB.fullmatch(name): path = _from_hub(name, revision)
-    return json.loads(Path(path).read_text(encoding='utf-8')) if path and Path(path).is_file() else None
+    return _complete(read_object(path), path) if path and Path(path).is_file() else None
+
+def _complete(contract, path):
+    "The contract; `UserError` if a part of it is missing."
+    kinds = dict(template=str, pieces=list, eos=str, bos=bool, stops=list, special_tokens=dict, base=str)
+    wrong = [k for k, kind in kinds.items() if not isinstance(contract.get(k), kind)]
+    if wrong or not isinstance(contract.get('base_weights', 0), list | None):
+        raise input_error(path, msg=f"not a contract as training writes it (see its key "
+                                    f"'{[*wrong, 'base_weights'][0]}'); copy the adapter again")
+    return contract
 
 # %% ../../nbs/lib/contract.ipynb #03196415
 def contract_template(contract: dict) -> Template:

@@ -14,9 +14,8 @@ import torch
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
-from transformers import AutoConfig
 
-from ..base import find_model, load_error, model_class # before peft: it silences what peft imports
+from ..base import load_config, load_error, model_class # before peft: it silences what peft imports
 from ..lora import add_lora, answer_loss
 from peft import PeftModel
 
@@ -46,11 +45,10 @@ def shape_of(
     **hub,              # trust_remote_code, revision, cache_dir
 ):
     "A model without numbers, as it would be trained. Raises `UserError` if there is no such model."
-    try: config = AutoConfig.from_pretrained(find_model(name), **hub)
-    except Exception as e: raise load_error(str(name), e) from e
-    own_code = {k: v for k, v in hub.items() if k == 'trust_remote_code'}
+    config, own_code = load_config(name, **hub), {k: v for k, v in hub.items() if k == 'trust_remote_code'}
     with torch.device('meta'):
-        model = model_class(config).from_config(config, dtype=dtype, **own_code)
+        try: model = model_class(config).from_config(config, dtype=dtype, **own_code)
+        except Exception as e: raise load_error(str(name), e) from e
         return (model if r is None else add_lora(model, r)).to(dtype).train()
 
 # %% ../../nbs/lib/memory.ipynb #53b788c8

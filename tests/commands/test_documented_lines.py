@@ -69,7 +69,7 @@ def test_training(place):
             'trainer_state.json'} <= names and len(list(out.glob('checkpoint-*'))) == 10
     log = json.loads((out/'train_log.json').read_text())
     assert log['rows'] == len(rows(place/'out/NER/train.json')) and log['environment']['torch']
-    assert sum('eval_loss' in e for e in log['log']) == 11 # every epoch, and the end
+    assert sum('eval_loss' in e for e in log['log']) == 10 # every epoch
 
 
 def test_prediction_in_four_bits_and_evaluation(place):

@@ -32,9 +32,11 @@ def config(root):
 
 
 def test_export_and_clean_change_nothing(root, copy):
-    for cmd in ('nbdev_export', 'nbdev_clean'): subprocess.run([cmd], cwd=copy, check=True, capture_output=True)
+    for cmd in ('nbdev_export', 'nbdev_clean'):
+        subprocess.run([cmd], cwd=copy, check=True, capture_output=True)
     for f in sorted([*copy.glob('nbs/**/*.ipynb'), *copy.glob('iepile_nb/**/*.py')]):
-        assert f.read_bytes() == (root/f.relative_to(copy)).read_bytes(), f'{f.name}: run `make export` and commit'
+        same = f.read_bytes() == (root/f.relative_to(copy)).read_bytes()
+        assert same, f'{f.name}: run `make export` and commit'
     modules = lambda place: {str(f.relative_to(place)) for f in place.glob('iepile_nb/**/*.py')}
     assert modules(copy) == modules(root)
 
@@ -52,7 +54,8 @@ def test_settings_and_pyproject_agree(root):
 
 def test_the_wheel_works_by_itself(copy, tmp_path):
     "Built, unpacked and imported from an empty folder: modules, commands and the embedded model are in it."
-    build = [sys.executable, '-m', 'pip', 'wheel', '-q', '--no-deps', '--no-build-isolation', '-w', tmp_path, copy]
+    build = [sys.executable, '-m', 'pip', 'wheel', '-q', '--no-deps', '--no-build-isolation', '-w', tmp_path,
+             copy]
     subprocess.run(build, check=True, capture_output=True)
     wheel, = tmp_path.glob('*.whl')
     with zipfile.ZipFile(wheel) as z:

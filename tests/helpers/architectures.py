@@ -8,6 +8,7 @@ from iepile_nb.base import seq2seq_answers
 from iepile_nb.infer import generate
 from iepile_nb.lib.io import UserError, write_jsonl
 from iepile_nb.lib.presets import choose_template
+from iepile_nb.lib.validation import score_answers
 from iepile_nb.lora import load_model, packs_exactly
 from iepile_nb.prompt import encode_prompt
 from iepile_nb.train import train
@@ -55,7 +56,8 @@ def train_and_ask(name, tokenizer, tmp_path):
     write_jsonl(data, [{'instruction': q, 'output': a} for q, a in list(PARROT.items())[:2]] * 4)
     options = dict(model_name_or_path=folder, train_file=data, valid_file=data, output_dir=out,
                    template='alpaca', per_device_train_batch_size=4, learning_rate=2e-2, max_steps=40,
-                   lora_r=8, lora_dropout=0., logging_steps=10, save_strategy='no', eval_f1=2, disable_tqdm=True)
+                   lora_r=8, lora_dropout=0., logging_steps=10, save_strategy='no', eval_f1=2,
+                   scorer=score_answers, disable_tqdm=True)
     losses = [e['loss'] for e in train(**options)['log'] if 'loss' in e]
     assert losses[-1] < .9 * losses[0], (name, losses)
     model, tokenizer = load_model(folder, out)

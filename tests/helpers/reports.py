@@ -12,7 +12,8 @@ def results(evil=''):
     "A run with English and Chinese, NER and EE; texts, labels and answers may be hostile."
     res = {'title': f'Run{evil}', 'about': f'About{evil}', 'scores': [], 'examples': [],
            'losses': [{'step': i, 'loss': 3 / i} for i in range(1, 30)],
-           'settings': {f'model{evil}': f'm{evil}'}, 'seconds': {'train': 1.5}, 'environment': {'python': '3', 'gpu': None}}
+           'settings': {f'model{evil}': f'm{evil}'}, 'seconds': {'train': 1.5},
+           'environment': {'python': '3', 'gpu': None}}
     kind = f'城市{evil}'
     for language, text in (('en', f'Ann went to Oslo {evil}'), ('zh', f'安妮去了奥斯陆和罗马{evil}')):
         names = [n for n in ('Oslo', '奥斯陆', '罗马') if n in text]

@@ -12,26 +12,41 @@ from dress import dressed, is_lesson, notebooks
 
 # what README, lessons and earlier versions import from the modules that bear the lessons' names
 PUBLIC = {
-    'core': 'UserError atomic_write check_apart environment log progress read_jsonl record_rng text_id write_jsonl',
-    'tasks': 'AskAll NAN Question SENTENCES Schema Span TASKS encode find_spans get_task highlight instruction output '
-             'parse_answer read_instruction split split_spo',
-    'data': 'Report Table check_record corpus gather infer_schema leak leak_counts mended_record numbered_records '
-            'read_records read_schema spo_triples stats',
-    'negatives': 'HardNegatives METHODS Sampler centre confusions names occurrence read_negatives similarity topics',
-    'convert': 'convert row_counts row_maker LANGUAGES',
-    'prompt': 'TEMPLATES collate encode_prompt encode_row get_template shorten_text',
-    'model': 'CONTRACT PeakMemory adapter_folders add_lora answer_loss check_adapter check_family choose_template '
-             'fast_dtypes find_model linear_names load_adapters load_base load_model make_contract merged '
-             'packs_exactly pick_dtype plan preset push quantization read_contract save_merged seq2seq_answers '
-             'tiny_path use_preset',
-    'infer': 'Extractor generate predict read_rows',
-    'evaluate': 'CHECKS Counts compare_results evaluate macro orders read_row reordered resampled why',
-    'train': 'BatchOrder encode_rows main make_trainer settings spawn train training_arguments',
-    'report': 'Browser browser_data demo_report example_html f1_rows f1_table html_report load_zero_shot '
-              'plot_losses report',
-    'course': 'DEMO_TASKS DEMO_TRAINING Job LANGUAGES read_job side_by_side test_rows train_rows',
-    'tiny': 'dataset domain_names domain_schema is_train_value make_demo other_names renamed_record '
-            'renamed_schema ship',
+    'core':
+        'UserError atomic_write check_apart environment log progress read_jsonl record_rng '
+        'text_id write_jsonl',
+    'tasks':
+        'AskAll NAN Question SENTENCES Schema Span TASKS encode find_spans get_task highlight '
+        'instruction output parse_answer read_instruction split split_spo',
+    'data':
+        'Report Table check_record corpus gather infer_schema leak leak_counts mended_record '
+        'numbered_records read_records read_schema spo_triples stats',
+    'negatives':
+        'HardNegatives METHODS Sampler centre confusions names occurrence read_negatives '
+        'similarity topics',
+    'convert':
+        'convert row_counts row_maker LANGUAGES',
+    'prompt':
+        'TEMPLATES collate encode_prompt encode_row get_template shorten_text',
+    'model':
+        'CONTRACT PeakMemory adapter_folders add_lora answer_loss check_adapter check_family '
+        'choose_template fast_dtypes find_model linear_names load_adapters load_base '
+        'load_model make_contract merged packs_exactly pick_dtype plan preset push '
+        'quantization read_contract save_merged seq2seq_answers tiny_path use_preset',
+    'infer':
+        'Extractor generate predict read_rows',
+    'evaluate':
+        'CHECKS Counts compare_results evaluate macro orders read_row reordered resampled why',
+    'train':
+        'BatchOrder encode_rows main make_trainer settings spawn train training_arguments',
+    'report':
+        'Browser browser_data demo_report example_html f1_rows f1_table html_report '
+        'load_zero_shot plot_losses report',
+    'course':
+        'DEMO_TASKS DEMO_TRAINING Job LANGUAGES read_job side_by_side test_rows train_rows',
+    'tiny':
+        'dataset domain_names domain_schema is_train_value make_demo other_names '
+        'renamed_record renamed_schema ship',
 }
 
 

@@ -70,7 +70,8 @@ def one_row(record, labels, **more):
 def test_labels_with_like_mentions(root):
     records = [mention('opened', '3 May 1990', '12 June 2001'),
                mention('closed', '4 May 1991', '1 June 2012'),
-               mention('owner', 'Ines Okafor'), mention('guest', 'Tove Okafor'), mention('colour', 'red', 'green')] * 3
+               mention('owner', 'Ines Okafor'), mention('guest', 'Tove Okafor'),
+                mention('colour', 'red', 'green')] * 3
     K = build(['opened', 'closed', 'owner', 'guest', 'colour'], records, method='records')
     assert [K[l][0] for l in ('opened', 'closed', 'owner', 'guest')] == ['closed', 'opened', 'guest', 'owner']
 

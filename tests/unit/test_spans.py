@@ -19,11 +19,13 @@ def test_spans_of_every_task():
         spans = find_spans(TASKS[name], answer, text)
         assert [(s.text, s.part) for s in spans] == expected, name
         assert all(text[s.start:s.end] == s.text for s in spans)
-    assert text[find_spans(TASKS['NER'], {'c': ['US']}, text)[0].start - 1] == ' ' # the word, not the end of BUS
+    span = find_spans(TASKS['NER'], {'c': ['US']}, text)[0]
+    assert text[span.start - 1] == ' ' # the word, not the end of BUS
 
 
 def test_the_first_span_of_a_label_names_it():
     html = highlight('a b', [Span('e', 0, 1, 'a', 'who'), Span('e', 2, 3, 'b', 'where')])
     assert re.findall(r'left:.35em">(.*?)<', html) == ['e · who', 'where']
-    with_labels = [re.findall(r'hsl\((\S+)', highlight('a', [Span(l, 0, 1, 'a')], ['d', 'e']))[0] for l in 'de']
+    hue = lambda label: re.findall(r'hsl\((\S+)', highlight('a', [Span(label, 0, 1, 'a')], ['d', 'e']))[0]
+    with_labels = [hue(l) for l in 'de']
     assert len(set(with_labels)) == 2

@@ -100,7 +100,7 @@ def test_layers_trained_whole_in_half_precision(run, ner_file, tmp_path, monkeyp
     for parameters in (list(s.model.parameters()) for s in seen):
         assert {p.dtype for p in parameters if p.requires_grad} == {torch.float32}
         assert {p.dtype for p in parameters if not p.requires_grad} == {torch.bfloat16}
-    assert all(r['log'][-1]['eval_f1'] >= 0 for r in (first, second))
+    assert all(r['evaluation']['eval_f1'] >= 0 for r in (first, second))
 
 
 def test_four_bits_learn_after_an_evaluation(llama_dir):

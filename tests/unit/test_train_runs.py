@@ -8,11 +8,11 @@ from helpers.training import At, losses, ner_file, run, same_losses, train_file 
 
 from iepile_nb.infer import predict
 from iepile_nb.lib.contract import read_contract
-from iepile_nb.lib.io import UserError
+from iepile_nb.lib.io import UserError, write_jsonl
 from iepile_nb.lib.presets import choose_template
 from iepile_nb.lib.validation import score_answers
-from iepile_nb.lora import load_model
-from iepile_nb.prompt import get_template
+from iepile_nb.lora import answer_loss, load_model
+from iepile_nb.prompt import collate, encode_row, get_template
 
 
 def test_without_evaluation(run):
@@ -24,6 +24,34 @@ def test_evaluation_of_few_rows(run):
     "20 rows and a held-out set of the default size."
     r = run(do_eval=True, val_set_size=1000)
     assert r['rows'] == 18 and sum('eval_loss' in e for e in r['log']) == 1
+
+
+def test_the_loss_of_held_out_rows_is_a_mean_over_tokens(run, llama_dir, tmp_path, caplog):
+    "However they are cut into batches; answers of different lengths would weigh differently otherwise."
+    rows = [{'instruction': 'say', 'output': json.dumps({'a': [c * n]})} for n, c in enumerate('pqrst', 1)]
+    rows.append({'instruction': 'say', 'output': json.dumps({'a': ['many words of another kind'] * 6})})
+    write_jsonl(tmp_path/'held.json', rows)
+    def go(size):
+        with caplog.at_level('INFO', 'iepile_nb'):
+            r = run(valid_file=tmp_path/'held.json', per_device_eval_batch_size=size, lora_dropout=0., overwrite=True)
+        return r['evaluation']['eval_loss']
+    found = [go(size) for size in (1, 4, 8)]
+    model, tokenizer = load_model(llama_dir, run.out)
+    template = get_template('alpaca', tokenizer)
+    encoded = [encode_row(tokenizer, template, r['instruction'], r['output']) for r in rows]
+    batch = collate(encoded, tokenizer.pad_token_id)
+    assert found == pytest.approx([answer_loss(model, batch).item()] * 3, abs=1e-3)
+    assert f'step 2 of 2, held-out rows: loss {found[0]:.3f}' in caplog.text
+
+
+@pytest.mark.parametrize('more,times', [(dict(eval_strategy='epoch', max_steps=-1, num_train_epochs=2), 2),
+                                        (dict(eval_strategy='steps', eval_steps=2, max_steps=3), 2),
+                                        (dict(eval_strategy='steps', eval_steps=2, max_steps=4), 2),
+                                        (dict(do_eval=True), 1)])
+def test_saved_weights_are_evaluated_once(more, times, run, train_file):
+    r = run(valid_file=train_file, per_device_train_batch_size=8, **more)
+    steps = [e['step'] for e in r['log'] if 'eval_loss' in e]
+    assert len(steps) == len(set(steps)) == times and r['evaluation']['step'] == steps[-1] == max(losses(r))
 
 
 def test_four_rows(run):
@@ -194,7 +222,7 @@ def test_generated_answers_are_scored(run, ner_file):
     r = run(train_file=ner_file, valid_file=ner_file, eval_f1=3, eval_strategy='steps', eval_steps=1,
             scorer=score_answers)
     assert all(0 <= e['eval_f1'] <= 100 for e in r['log'] if 'eval_loss' in e)
-    assert 'eval_f1' in r['log'][-1]
+    assert 'eval_f1' in r['evaluation']
 
 
 def test_the_scorer_sees_the_same_rows_each_time(run, ner_file):
@@ -204,7 +232,7 @@ def test_the_scorer_sees_the_same_rows_each_time(run, ner_file):
         return 50.
     run(train_file=ner_file, valid_file=ner_file, eval_f1=3, eval_strategy='steps', eval_steps=1,
         scorer=scorer)
-    assert len(seen) == 3 and all(s == seen[0] and len(s) == 3 for s in seen)
+    assert len(seen) == 2 and all(s == seen[0] and len(s) == 3 for s in seen)
 
 
 def test_the_best_by_f1_is_kept(run, ner_file, llama_dir):
@@ -213,6 +241,6 @@ def test_the_best_by_f1_is_kept(run, ner_file, llama_dir):
             num_train_epochs=9, save_total_limit=1, learning_rate=1e-2, per_device_train_batch_size=8,
             scorer=lambda *a, **k: next(scores))
     said = [e['eval_f1'] for e in r['log'] if 'eval_f1' in e]
-    assert said == [20., 60., 50., 40., 30.] # four epochs, and the end
+    assert said == [20., 60., 50., 40.] and r['evaluation']['eval_f1'] == 60 # what was saved
     best, last = (load_model(llama_dir, f)[0].state_dict() for f in (run.out/'checkpoint-4', run.out))
     assert all(torch.equal(a, b) for a, b in zip(best.values(), last.values()))
