@@ -1,6 +1,4 @@
 "A prediction that was broken off goes on where it was, or refuses to if anything has changed."
-import json
-
 import pytest
 import torch
 from helpers.predicting import arguments, broken_off, killed, some_rows, undisturbed
@@ -21,7 +19,7 @@ def test_a_kill_loses_nothing(tmp_path):
 
 @pytest.mark.parametrize('change, said', [
     (['--max_new_tokens', '9'], '--max_new_tokens'), (['--constrain', 'free'], '--constrain'),
-    (['--limit', '9'], 'input, template'), (['--template', 'alpaca'], 'input, template'),
+    (['--limit', '9'], 'input (or --limit)'), (['--template', 'alpaca'], 'template or tokenizer'),
     (['--checkpoint_dir'], 'model or adapter')])
 def test_what_has_changed_is_not_mixed(change, said, tmp_path, monkeypatch, capsys):
     journal = broken_off(tmp_path, monkeypatch)
@@ -78,10 +76,21 @@ def test_each_answer_is_written_when_it_is_there(tmp_path, monkeypatch):
     assert (tmp_path/'out.json').read_bytes() == undisturbed(tmp_path/'straight', 12)
 
 
-def test_a_line_that_was_being_written_is_asked_again(tmp_path, monkeypatch):
-    journal = broken_off(tmp_path, monkeypatch)
-    whole = journal.read_bytes()
-    head = whole.splitlines(keepends=True)[0]
-    for cut in (1, 40, whole.rindex(b'{"row"') - 5):
-        journal.write_bytes(whole[:-cut])
-        assert Journal(journal, json.loads(head)).done == {} and journal.read_bytes() == head
+def test_answers_that_were_edited_or_doubled_are_asked_again(tmp_path, monkeypatch, capsys):
+    write_jsonl(tmp_path/'in.json', some_rows(12))
+    add = Journal.add
+    def stop(self, row, answer):
+        add(self, row, answer)
+        if len(self) == 5: raise KeyboardInterrupt
+    with monkeypatch.context() as m:
+        m.setattr(Journal, 'add', stop)
+        assert main(arguments(tmp_path)) == 130
+    journal = tmp_path/'out.json.journal'
+    head, first, second, *rest = journal.read_bytes().splitlines(keepends=True)
+    edited = first.replace(b'"answer": ["{', b'"answer": ["{ ')
+    assert edited != first
+    journal.write_bytes(b''.join([head, edited, second, second, *rest]))
+    assert main(arguments(tmp_path)) == 0
+    err = capsys.readouterr().err
+    assert '1 lines are damaged' in err and '1 rows are answered twice' in err and '3 rows were answered before' in err
+    assert (tmp_path/'out.json').read_bytes() == undisturbed(tmp_path/'straight', 12)
