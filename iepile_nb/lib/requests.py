@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Iterator, NamedTuple
 
+import orjson
 from fastcore.basics import patch
 
 from ..questions import Question, Task
@@ -187,11 +188,10 @@ class RowFile:
         if digest.hexdigest()[:16] != self.id:
             raise input_error(self.path, msg='was changed while its rows were answered; start again')
 
-# %% ../../nbs/lib/requests.ipynb #61be4495
+# %% ../../nbs/lib/requests.ipynb #0ecfe80c
 @patch
 def _rows(self: RowFile, digest):
     "The rows; what their answers depend on goes into the fingerprint."
     for _, row in islice(read_jsonl(self.path), self.limit):
-        asked = [row.get(key) for key in ('task', 'instruction', 'input')]
-        digest.update(repr(asked).encode('utf-8', 'surrogatepass'))
+        digest.update(orjson.dumps([row.get(key) for key in ('task', 'instruction', 'input')]))
         yield row
