@@ -26,7 +26,7 @@ from fastcore.basics import patch
 from ..questions import NAN, Schema, Task
 from .io import (UserError, input_error, is_array, line_blocks, log, part_file, parse_lines,
                               progress, record_rng, text_id)
-from .process import end_with_parent
+from .process import end_with_parent, start_tracker
 from ..tasks import Events, KG, get_task
 from ..records import (are_plain, check_any, check_record, infer_schema, read_records, read_schema,
                                record_blocks, spo_triples)
@@ -273,6 +273,7 @@ def worker_pool(workers: int, *settings):
     "A pool of processes that are ready to convert; the settings are those of `BlockConverter`."
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
+    start_tracker()
     return ProcessPoolExecutor(workers, get_context('spawn'), start_worker, settings)
 
 # %% ../../nbs/lib/parallel.ipynb #ce8b9819
