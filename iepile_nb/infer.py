@@ -21,10 +21,10 @@ from .lib.io import UserError
 from .tasks import AskAll, Events, get_task
 from .decode import end_ids
 from .lib.engine import decoding
-from .lib.requests import Request, make_requests, read_rows
+from .lib.requests import Request, RequestMaker, make_requests, read_rows
 from .lib.decoder import (Answer, DECODING_MODES, Decoder, confidence, join_answers, repair_answer,
                                    whole_characters)
-from .lib.answering import answer_rows, generate, predict
+from .lib.answering import answer_rows, answer_stream, generate, predict
 from .lib.extraction import Extraction, Extractions
 from .lib.graph import draw, graph
 from .lib.journal import Journal
@@ -125,8 +125,9 @@ def extract(
     "Ask about a text. Raises `UserError` if the schema has no labels for the task."
     found, rows = self._rows(text, schema, task, language, split_num)
     decoder = self.decoder(max_new_tokens, threshold is not None)
-    requests = self._requests(rows)
-    for (e, questions, _), a in zip(rows, answer_rows(decoder, requests)):
+    maker = RequestMaker(self.tokenizer, self.template, self.cutoff_len, window=True)
+    answers = answer_stream(decoder, maker, (row for *_, row in rows), total=len(rows))
+    for (_, a), (e, questions, _) in zip(answers, rows):
         e.add(without_unsure(e, questions, a, threshold) if threshold else a.text, a.sure)
     return found[0] if isinstance(text, str) else found
 
