@@ -1,4 +1,4 @@
-"Commands that are told to end, that find no room, whose output nobody reads, and whose terminal knows few characters."
+"Commands that are told to end, that find no room, whose output nobody reads or no terminal can show."
 import os
 import re
 import signal
@@ -17,7 +17,8 @@ WORDS = '北京 – “Łódź” 🎈'
 @pytest.fixture
 def records(tmp_path):
     "A file of records, and the command line that makes rows of them, which takes some seconds."
-    record = {'text': f'Ada Novak lives in {WORDS}.', 'entity': [{'entity': 'Ada Novak', 'entity_type': 'person'}]}
+    person = {'entity': 'Ada Novak', 'entity_type': 'person'}
+    record = {'text': f'Ada Novak lives in {WORDS}.', 'entity': [person]}
     write_jsonl(tmp_path/'in.json', [record] * 400_000)
     (tmp_path/'schema.json').write_text('["person", "city"]\n[]\n{}\n')
     return ['--src_path', str(tmp_path/'in.json'), '--tgt_path', str(tmp_path/'out'/'rows.json'),
@@ -77,7 +78,8 @@ def test_a_disk_without_room_names_the_file(workers, records, tmp_path):
 
 
 def stats(tmp_path, before='', after=''):
-    (tmp_path/'in.json').write_text('{"text": "%s", "entity": [{"entity": "x", "entity_type": "%s"}]}' % (WORDS, WORDS))
+    record = {'text': WORDS, 'entity': [{'entity': 'x', 'entity_type': WORDS}]}
+    write_jsonl(tmp_path/'in.json', [record])
     line = ' '.join([before, *command('data', 'stats', '--src_path', str(tmp_path/'in.json')), after])
     return subprocess.run(['bash', '-c', line], capture_output=True)
 

@@ -52,12 +52,14 @@ def test_answers_are_read_back_and_more_are_added(path):
     assert read(path) == {**ANSWERS, 7: Answer('{}')}
 
 
+TEXT = b'"{\\"a\\": [\\"1\\"]}"' # the answer of row 1, as it stands in its line
 DAMAGE = [
-    lambda line: b'\0\0\0\n', lambda line: b'\n', lambda line: b'[]\n', lambda line: b'7\n', lambda line: b'[' * 9999 + b'\n',
+    lambda line: b'\0\0\0\n', lambda line: b'\n', lambda line: b'[]\n', lambda line: b'7\n',
+    lambda line: b'[' * 9999 + b'\n',
     lambda line: b'{"row": 1}\n', lambda line: b'{"row": 1, "answer": ["{}", 1, 1, false, {}]}\n',
     lambda line: line.replace(b'"row": 1', b'"row": 3'), lambda line: line.replace(b'["{', b'[["{'),
-    lambda line: line.replace(b' 9, 4', b' 8, 4'), lambda line: line.replace(b'["{\\"a\\": [\\"1\\"]}"', b'[null'),
-    lambda line: line.replace(b'["{\\"a\\": [\\"1\\"]}"', b'["\\ud800"'), lambda line: line[:-3] + b'\n']
+    lambda line: line.replace(b' 9, 4', b' 8, 4'), lambda line: line.replace(TEXT, b'null'),
+    lambda line: line.replace(TEXT, b'"\\ud800"'), lambda line: line[:-3] + b'\n']
 
 
 @pytest.mark.parametrize('damage', DAMAGE)
@@ -107,7 +109,8 @@ NO_JOURNALS = 'notes\n', '{"text": "x"}\n', '[1]\n', '7\n', 'null\n', 'notes', '
 def test_a_file_that_is_no_journal_is_left_alone(content, tmp_path):
     path = tmp_path/'o.journal'
     path.write_text(content)
-    with pytest.raises(UserError, match='o.journal: is no journal.*--overwrite.*another --output_file'): read(path)
+    says = 'o.journal: is no journal.*--overwrite.*another --output_file'
+    with pytest.raises(UserError, match=says): read(path)
     assert path.read_text() == content
     with Journal(path) as journal:
         journal.begin(ABOUT, overwrite=True)
@@ -118,11 +121,11 @@ def test_the_first_line_is_checked_too(path):
     "A journal of an earlier version had no checksums; an edited first line has a wrong one."
     old = ('{"model or adapter": "0a1b", "--constrain": "span"}\n'
            '{"row": 3, "answer": ["{\\"a\\": []}", 9, 4, false, {}]}\n')
+    says = 'first line is damaged, or of an earlier version.*--overwrite'
     for content in (old.encode(), path.read_bytes().replace(b'"span"', b'"free"')):
         path.write_bytes(content)
         for about in (ABOUT, {**ABOUT, '--constrain': 'free'}):
-            with pytest.raises(UserError, match='first line is damaged, or of an earlier version.*--overwrite'):
-                read(path, about)
+            with pytest.raises(UserError, match=says): read(path, about)
         assert path.read_bytes() == content
 
 
