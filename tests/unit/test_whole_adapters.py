@@ -195,6 +195,7 @@ def test_a_model_is_as_before_when_an_adapter_did_not_fit(llama_dir, good, chang
     model = put_adapter(base, good, 'good')
     with_it = logits(model)
     with pytest.raises(UserError): put_adapter(model, bad, 'bad')
+    with pytest.raises(UserError, match="an adapter 'good' on this model already"): put_adapter(model, good, 'good')
     assert list(model.peft_config) == ['good'] and torch.equal(logits(model), with_it)
 
 
