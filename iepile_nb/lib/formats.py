@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['IMPORTERS', 'importer', 'reader_of', 'read_lines', 'build_each', 'say_left_out', 'Unannotated', 'stretch',
-           'from_spans', 'placed']
+           'from_spans', 'in_characters']
 
 # %% ../../nbs/lib/formats.ipynb #7fddb2f8
 from collections import Counter
@@ -73,6 +73,7 @@ def stretch(
     if not found: raise UserError(f"'{label}' at {pieces[0][0]} marks nothing but blanks")
     return found
 
+# %% ../../nbs/lib/formats.ipynb #3cf9d371
 def _joined(text, pieces):
     "The pieces of a mention, those with nothing but blanks between them as one: a mark may go on in the next line."
     whole = [pieces[0]]
@@ -99,7 +100,7 @@ def from_spans(
     return {'text': text, 'entity': [{'entity': t, 'entity_type': l} for t, l in unique(found.values())],
             'relation': [dict(zip(keys, e)) for e in ends]}
 
-# %% ../../nbs/lib/formats.ipynb #e9f6c660
+# %% ../../nbs/lib/formats.ipynb #c4cf7ccc
 def _sizes(text):
     "What each character counts, by the name of a way of counting."
     units = [1 + (c > '\uffff') for c in text]
@@ -116,8 +117,8 @@ def _moved(at, pieces):
     fits = lambda i: type(i) is int and 0 <= i < len(at)
     return [(at[a], at[b]) if fits(a) and fits(b) else (a, b) for a, b in pieces]
 
-# %% ../../nbs/lib/formats.ipynb #3035f79b
-def placed(
+# %% ../../nbs/lib/formats.ipynb #394a1b70
+def in_characters(
     text: str,
     marks: dict, # {id: (label, [(start, end), ...], what it says or None)}
 ) -> dict:       # {id: (label, [(start, end), ...])} in characters, for `from_spans`
@@ -132,7 +133,7 @@ def placed(
         best = min(best or (len(wrong), wrong[0]), (len(wrong), wrong[0]), key=lambda b: b[0])
     raise UserError(_disagreement(text, marks[best[1]]))
 
-# %% ../../nbs/lib/formats.ipynb #12c15afc
+# %% ../../nbs/lib/formats.ipynb #f83c7560
 def _there(text, label, pieces):
     "What stands at a place, as far as it is one."
     try: return stretch(text, label, pieces)
@@ -147,4 +148,4 @@ def _disagreement(text, mark):
         found.append((_there(text, label, _moved(at, pieces)), name))
     (first, _), (second, name) = found
     other = f", and '{second}' if offsets count {name}" if second != first else ''
-    return f"the mark says '{says}' where the text has '{first}'{other}; text and marks do not belong together"
+    return f"the mark says '{says}' where the text has '{first}'{other}; they do not belong together"

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['TRIGGER', 'BRAT_OTHERS', 'read_doccano', 'read_label_studio', 'read_brat']
 
-# %% ../../nbs/lib/tools.ipynb #9381ccdb
+# %% ../../nbs/lib/tools.ipynb #660281f9
 import html, re
 from collections import Counter
 from itertools import count
@@ -13,7 +13,8 @@ from pathlib import Path
 
 from ..questions import unique
 from .io import UserError, decoded, encode, fail, input_error, read_jsonl
-from .formats import Unannotated, build_each, from_spans, importer, placed, say_left_out, stretch
+from .formats import (Unannotated, build_each, from_spans, importer, in_characters,
+                                   say_left_out, stretch)
 
 # %% ../../nbs/lib/tools.ipynb #c95d728a
 def _doccano_mark(i, mark):
@@ -28,7 +29,8 @@ def _doccano_marks(o):
     key = next((k for k in ('entities', 'label', 'labels', 'annotations') if o.get(k) is not None), None)
     if key is None: return None
     if not isinstance(o[key], list) or any(isinstance(m, str) for m in o[key]):
-        raise UserError(f"'{key}' should be a list of marks such as [0, 4, \"person\"], and is {encode(o[key])[:60]}; "
+        like = '[0, 4, "person"]'
+        raise UserError(f"'{key}' should be a list of marks such as {like}, and is {encode(o[key])[:60]}; "
                         'export the project with its marks, or let --from auto find the format')
     spans = {}
     for i, label, place in map(_doccano_mark, count(), o[key]):
@@ -84,21 +86,21 @@ def _ls_fits(text, marks):
     "The text, or what a browser shows of it, and the marks with their places there; None if they are not of it."
     for shown in unique([text, _without_markup(text)]):
         try:
-            spans = placed(shown, marks)
+            spans = in_characters(shown, marks)
             for span in spans.values(): stretch(shown, *span)
         except UserError: continue
         return shown, spans
 
-# %% ../../nbs/lib/tools.ipynb #88ce8b6c
+# %% ../../nbs/lib/tools.ipynb #368ecab3
 def _ls_placed(data, name, marks):
     "The text that the marks of a widget belong to, and the marks with their places."
-    own = [data[name]] if isinstance(data.get(name), str) else [v for v in data.values() if isinstance(v, str)]
+    strings = [v for v in data.values() if isinstance(v, str)]
+    own = [data[name]] if isinstance(data.get(name), str) else strings
     if not own: raise UserError('no text in it')
     fits = [f for f in (_ls_fits(text, marks) for text in own) if f]
     if not fits: # say what is wrong with the likeliest
         text = own[0] if len(own) == 1 else _ls_text(data)
-        spans = placed(text, marks)
-        return text, spans
+        return text, in_characters(text, marks)
     checked = any(isinstance(m[2], str) for m in marks.values())
     if len(fits) > 1 and not checked and name and 'text' not in data:
         fields = ', '.join(k for k, v in data.items() if isinstance(v, str))
@@ -215,6 +217,7 @@ def _brat_lines(ann, left):
             raise input_error(ann.name, n, what) from None
     return marks, links, events
 
+# %% ../../nbs/lib/tools.ipynb #7f80e264
 def _trigger_of(j, events):
     "The mark that an id stands for: an event is named by its trigger."
     return events[j][0][1] if j in events else j
@@ -235,7 +238,7 @@ def _brat(txt, left):
     text, ann = decoded(txt.read_bytes()), txt.with_suffix('.ann')
     if not ann.is_file(): return Unannotated(text=text)
     marks, links, events = _brat_lines(ann, left)
-    try: marks = placed(text, marks)
+    try: marks = in_characters(text, marks)
     except UserError as e: raise input_error(ann.name, msg=str(e)) from None
     triggers = {e[0][1] for e in events.values()}
     links = [(_trigger_of(a, events), _trigger_of(b, events), name) for a, b, name in links]
