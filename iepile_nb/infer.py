@@ -18,7 +18,7 @@ from fastcore.basics import patch
 
 from .questions import LANGUAGES, Question, Schema, Task, encode, instruction
 from .lib.io import UserError
-from .tasks import AskAll, Events, get_task
+from .tasks import Events, get_task
 from .decode import end_ids
 from .lib.engine import decoding
 from .lib.requests import Request, RequestMaker, make_requests, read_rows
@@ -181,12 +181,11 @@ def plot_calibration(points: list[tuple[float, float, int]]):
 @patch
 def load(self: Extractor, name: str, folder: str | Path):
     "Put one more adapter on the base, under a name, and use it; `UserError` if it does not fit, or wants another prompt."
+    from iepile_nb.lib.adapters import put_adapter
     from iepile_nb.lora import check_adapter
-    config, template = check_adapter(folder), self._choose(self.model, self.tokenizer, adapter=str(folder))
-    try: self._put(name, str(folder))
-    except (RuntimeError, ValueError) as e:
-        base = config.get('base_model_name_or_path')
-        raise UserError(f'adapter {folder} does not fit this model; it is for {base}') from e
+    check_adapter(folder)
+    template = self._choose(self.model, self.tokenizer, adapter=str(folder))
+    self.model = put_adapter(self.model, folder, name)
     self.templates[name] = template
     self.use(name)
 
@@ -203,20 +202,6 @@ def use(self: Extractor, name: str | None):
         self.model.base_model.enable_adapter_layers()
     elif names: self.model.base_model.disable_adapter_layers()
     self.model.eval()
-
-# %% ../nbs/15_extract.ipynb #408ecab5
-@patch
-def _put(self: Extractor, name, folder):
-    "Lay an adapter beside the others; if it does not fit, all is as before."
-    from peft import PeftConfig, PeftModel, get_peft_model
-    alone = not isinstance(self.model, PeftModel)
-    model = get_peft_model(self.model, PeftConfig.from_pretrained(folder), name) if alone else self.model
-    try: model.load_adapter(folder, name)
-    except (RuntimeError, ValueError):
-        if alone: self.model = model.unload()
-        elif name in model.peft_config and name not in self.templates: model.delete_adapter(name)
-        raise
-    self.model = model
 
 # %% ../nbs/15_extract.ipynb #562ba4ad
 @patch

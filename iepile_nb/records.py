@@ -17,7 +17,7 @@ from fastcore.basics import patch
 
 from .questions import Schema, Task, all_of_type
 from .lib.io import (UserError, fail, input_error, is_array, line_blocks, log,
-                              parse_lines, read_jsonl, text_file)
+                              parse_lines, text_file)
 from .tasks import EET, Events, get_task
 from .lib.formats import IMPORTERS, Unannotated, build_each, importer, reader_of
 from .lib.schema_files import schema_from, schema_values

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .answers import parse_answer
 from .io import log
-from .options import usual_training
+from .presets import training_settings
 from ..questions import unique
 
 # %% ../../nbs/lib/card.ipynb #590d79ca
@@ -56,7 +56,7 @@ def advice(
     ends, o = loss_ends(record['log']), record['options'] # one batch says little, so 1.25 and not 1
     if not ends or ends[0] < .2 or ends[1] < .9 * ends[0]: return None
     rate, steps = o['learning_rate'], max(e['step'] for e in record['log'] if 'loss' in e)
-    usual = usual_training(o['model_name_or_path'], o['finetuning_type'])['learning_rate']
+    usual = training_settings(o['model_name_or_path'], o['finetuning_type'] == 'full')['learning_rate']
     was = f'{ends[0]:.3f} at the start, {ends[1]:.3f} at the end'
     if ends[1] > 1.25 * ends[0]:
         return f'the loss rose ({was}): try a smaller --learning_rate (it was {rate:g})'

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from fastcore.basics import patch
 
-from .io import UserError, hold_file, input_error, log, names_file
+from .io import hold_file, input_error, log, names_file
 from .engine import inner_model
 from .requests import Request
 from .decoder import Answer
