@@ -27,6 +27,7 @@ from .lib.fast_rows import convert_lines
 from .train import train
 from .infer import predict
 from .evaluate import evaluate
+from .lib.options import usual_training
 from .lib.samples import sample_data
 from .lib.validation import score_answers
 from .report import demo_report
@@ -99,10 +100,7 @@ def test_rows(job: Job) -> list[dict]:
     return list(convert(job.test, job.schema, job.task, job.language, 'test', source=job.source))
 
 # %% ../nbs/21_course.ipynb #7717abd1
-DEMO_TRAINING = { # what suits the embedded model and some hundred rows
-    'num_train_epochs': 5, 'learning_rate': 3e-3, 'per_device_train_batch_size': 16, 'lora_r': 32,
-    'lora_alpha': 64, 'lora_dropout': 0, 'neftune_noise_alpha': 5, 'cutoff_len': 1024,
-    'lr_scheduler_type': 'cosine', 'logging_steps': 5, 'save_strategy': 'no'}
+DEMO_TRAINING = {'num_train_epochs': 5, 'logging_steps': 5, 'save_strategy': 'no'} # for some hundred rows
 
 # %% ../nbs/21_course.ipynb #68a6b850
 DEMO_TASKS = 'NER', 'RE', 'EE'
@@ -197,7 +195,7 @@ def side_by_side(
     with ProcessPoolExecutor(len(groups), spawn, initializer=_begin, initargs=(threads,)) as pool:
         return list(pool.map(work, groups))
 
-# %% ../nbs/21_course.ipynb #0ad5ef2a
+# %% ../nbs/21_course.ipynb #0ac3f5a9
 def _end_with_parent():
     "Let this process end as soon as its parent has ended."
     def wait():
@@ -227,7 +225,7 @@ def run_demo(
     parts = side_by_side(work, groups)
     results = {'title': 'From annotated texts to F1', 'about': _about(jobs),
                **{k: [x for p in parts for x in p[k]] for k in ('scores', 'losses', 'examples')},
-               'settings': {'model': model, 'bits': bits, **DEMO_TRAINING, **options},
+               'settings': _settings(model, bits, options),
                'seconds': dict(chain.from_iterable(p['seconds'].items() for p in parts)),
                'environment': environment()}
     with atomic_write(Path(out)/'results.json') as f: f.write(encode(results).encode())
@@ -235,6 +233,10 @@ def run_demo(
     return results
 
 # %% ../nbs/21_course.ipynb #3acba192
+def _settings(model, bits, options):
+    "What the page says of the training, the settings that suit the base among them."
+    return {'model': model, 'bits': bits, **usual_training(model), **DEMO_TRAINING, **options}
+
 def _about(jobs):
     "What the page says it is about."
     sizes = ', '.join(f'{j.language} {j.task}: {len(j.train)}' for j in jobs)

@@ -37,7 +37,7 @@ def _data_arguments(a):
     a('--language', choices=LANGUAGES, help='of --data')
     a('--limit', type=int, help='use only the first N records of each file')
 
-# %% ../../nbs/cli/demo.ipynb #0d69ce2d
+# %% ../../nbs/cli/demo.ipynb #437c4f2f
 def _run_arguments(a):
     a('--out', default='outputs/demo', help='where everything goes (%(default)s)')
     a('--model_name_or_path', default='tiny',
@@ -45,7 +45,7 @@ def _run_arguments(a):
     a('--bits', type=int, default=16, choices=[16, 8, 4], help='of the weights of the base (%(default)s)')
     a('--epochs', type=float, default=DEMO_TRAINING['num_train_epochs'],
       help='passes over the training rows (%(default)s)')
-    a('--learning_rate', type=float, default=DEMO_TRAINING['learning_rate'], help='%(default)s')
+    a('--learning_rate', type=float, help='(what suits the base)')
     a('--batch_size', type=int, default=128, help='rows asked at a time (%(default)s)')
 
 # %% ../../nbs/cli/demo.ipynb #f085989c
@@ -56,9 +56,10 @@ def main(argv):
     o = p.parse_args(argv)
     if o.data and not (o.task and o.language): p.error('--data needs --task and --language')
     jobs = [read_job(o.data, o.task, o.language, o.limit, o.form)] if o.data else demo_jobs(limit=o.limit)
+    rate = {'learning_rate': o.learning_rate} if o.learning_rate else {}
     start = time.monotonic()
     results = run_demo(jobs, o.out, o.model_name_or_path, o.bits, o.batch_size,
-                       num_train_epochs=o.epochs, learning_rate=o.learning_rate)
+                       num_train_epochs=o.epochs, **rate)
     print(f1_table(results['scores']))
     print(f'{time.monotonic() - start:.0f} seconds; the report: {Path(o.out)/"report.html"}')
 

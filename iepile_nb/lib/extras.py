@@ -7,6 +7,7 @@ __all__ = ['EXTRAS', 'extra']
 
 # %% ../../nbs/lib/extras.ipynb #13489e36
 from importlib import import_module
+from importlib.util import find_spec
 from types import ModuleType
 
 from .io import UserError
@@ -20,9 +21,8 @@ def extra(
     name: str, # of a module, such as `matplotlib.pyplot`
 ) -> ModuleType:
     "A module of an extra. Raises `UserError` with the line that installs it if its package is missing."
-    try: return import_module(name)
-    except ModuleNotFoundError as e:
-        package = name.partition('.')[0]
-        if e.name != package: raise
+    package = name.partition('.')[0]
+    if find_spec(package) is None:
         install = f"pip install 'iepile_nb[{EXTRAS[package]}]'"
-        raise UserError(f'this needs the package {package}, which is not installed: {install}') from None
+        raise UserError(f'this needs the package {package}, which is not installed: {install}')
+    return import_module(name)
