@@ -21,7 +21,8 @@ def test_the_published_ones_are_those_of_the_scripts():
 
 
 @pytest.mark.parametrize('base, size', [
-    ('Qwen/Qwen2.5-0.5B-Instruct', 5e8), ('google/gemma-2-2b-it', 2e9), ('baichuan-inc/Baichuan2-13B-Chat', 13e9),
+    ('Qwen/Qwen2.5-0.5B-Instruct', 5e8), ('google/gemma-2-2b-it', 2e9),
+    ('baichuan-inc/Baichuan2-13B-Chat', 13e9),
     ('HuggingFaceTB/SmolLM2-135M', 135e6), ('mistralai/Mixtral-8x7B-v0.1', 7e9), ('Qwen/Qwen3-30B-A3B', 30e9),
     ('someone/model-4bit', None), ('bloomz-560m', 560e6), ('meta-llama/Meta-Llama-3-8B-Instruct', 8e9),
     ('/no/folder/of/mine', None)])
@@ -37,7 +38,8 @@ def test_the_size_of_a_folder_is_that_of_its_weights(llama_dir, tmp_path):
 
 
 @pytest.mark.parametrize('base, lora, every', [
-    ('my/model', 2e-4, 2e-5), ('Qwen/Qwen3-4B', 2e-4, 2e-5), ('big-70b', 1e-4, 1e-5), ('small-135m', 1e-3, 1e-4),
+    ('my/model', 2e-4, 2e-5), ('Qwen/Qwen3-4B', 2e-4, 2e-5), ('big-70b', 1e-4, 1e-5),
+    ('small-135m', 1e-3, 1e-4),
     ('Qwen/Qwen3-0.6B', 3e-4, 3e-5), ('tiny', 3e-3, 3e-4)])
 def test_learning_rates(base, lora, every):
     assert training_settings(base)['learning_rate'] == lora
