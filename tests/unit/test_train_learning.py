@@ -10,11 +10,11 @@ from iepile_nb.lib.io import UserError
 from iepile_nb.lib.options import billions, settings, usual_training
 
 
-SIZES = [('Qwen/Qwen2.5-0.5B-Instruct', .5), ('meta-llama/Llama-2-13b-chat-hf', 13), ('models/SmolLM2-135M', .135),
-         ('mistralai/Mixtral-8x7B-v0.1', 56), ('google/flan-t5-small', None), ('Qwen3-4bit', None)]
+SIZES = [('Qwen/Qwen2.5-0.5B-Instruct', .5), ('meta-llama/Llama-2-13b-chat-hf', 13),
+         ('models/SmolLM2-135M', .135), ('mistralai/Mixtral-8x7B-v0.1', 56), ('google/flan-t5-small', None), ('Qwen3-4bit', None)]
 
 @pytest.mark.parametrize('name,size', SIZES)
-def test_the_size_of_a_base_by_its_name(name, size): assert billions(name) == pytest.approx(size) if size else billions(name) is None
+def test_the_size_of_a_base_by_its_name(name, size): assert billions(name) == size
 
 
 def test_the_size_of_a_base_by_its_shapes(tmp_path):
@@ -25,12 +25,13 @@ def test_the_size_of_a_base_by_its_shapes(tmp_path):
     assert 6 < billions(str(tmp_path/'mine-70b')) < 8
 
 
-@pytest.mark.parametrize('given,rate', [({}, 3e-3), (dict(preset='colab-t4'), 2e-4), (dict(learning_rate=1e-4), 1e-4),
-                                        (dict(model_name_or_path='Qwen/Qwen3-4B'), 2e-4),
-                                        (dict(model_name_or_path='someone/model'), 2e-4),
-                                        (dict(model_name_or_path='someone/model', finetuning_type='full'), 2e-5),
-                                        (dict(model_name_or_path='Qwen/Qwen2.5-72B'), 1e-4),
-                                        (dict(model_name_or_path='x/y', learning_rate=None), 2e-4)])
+RATES = [({}, 3e-3), (dict(preset='colab-t4'), 2e-4), (dict(learning_rate=1e-4), 1e-4),
+         (dict(model_name_or_path='Qwen/Qwen3-4B'), 2e-4), (dict(model_name_or_path='someone/model'), 2e-4),
+         (dict(model_name_or_path='someone/model', finetuning_type='full'), 2e-5),
+         (dict(model_name_or_path='Qwen/Qwen2.5-72B'), 1e-4),
+         (dict(model_name_or_path='x/y', learning_rate=None), 2e-4)]
+
+@pytest.mark.parametrize('given,rate', RATES)
 def test_the_learning_rate_that_was_not_given(given, rate):
     o = settings(**given)
     assert o.learning_rate == rate and ('learning_rate' in o.chosen) == (given.get('learning_rate') is None)
@@ -57,7 +58,8 @@ def test_what_was_chosen_is_said_and_written_down(run, llama_dir, caplog):
 def test_a_loss_that_hardly_fell_is_said(run, caplog):
     r = run(learning_rate=1e-7, max_steps=6, model_name_or_path='tiny')
     assert r['advice'] in caplog.text and 'the loss hardly fell' in r['advice'] and '\n' not in r['advice']
-    assert '--learning_rate (it was 1e-07; 0.003 is usual here)' in r['advice'] and '(there were 6 steps)' in r['advice']
+    assert '--learning_rate (it was 1e-07; 0.003 is usual here)' in r['advice']
+    assert '(there were 6 steps)' in r['advice']
     assert r['advice'] in (run.out/'README.md').read_text() and min(losses(r)) == 1
 
 
@@ -65,8 +67,10 @@ def test_a_loss_that_fell_is_not(run, caplog):
     assert run(max_steps=20, learning_rate=1e-2)['advice'] is None and 'hardly' not in caplog.text
 
 
-@pytest.mark.parametrize('curve,says', [([2., 2.6], 'a smaller --learning_rate'), ([2., 1.], None), ([.1, .1], None),
-                                        ([2.], None), ([], None), ([2., 1.95], 'more --num_train_epochs')])
+CURVES = [([2., 2.6], 'a smaller --learning_rate'), ([2., 1.], None), ([.1, .1], None), ([2.], None), ([], None),
+          ([2., 1.95], 'more --num_train_epochs')]
+
+@pytest.mark.parametrize('curve,says', CURVES)
 def test_advice_on_a_curve(curve, says):
     log = [{'step': s, 'loss': l} for s, l in enumerate(curve, 1)]
     options = dict(learning_rate=2e-4, model_name_or_path='x', finetuning_type='lora')
