@@ -26,8 +26,8 @@ def another_step(path): path.write_text(json.dumps({**json.loads(path.read_text(
 
 
 DAMAGE = [('trainer_state.json', half), ('trainer_state.json', another_kind),
-          ('trainer_state.json', another_step), ('optimizer.pt', gone), ('optimizer.pt', foreign), ('optimizer.pt', half),
-          ('rng_state.pth', foreign),
+          ('trainer_state.json', another_step), ('optimizer.pt', gone), ('optimizer.pt', foreign),
+          ('optimizer.pt', half), ('rng_state.pth', foreign),
           ('scheduler.pt', gone), ('adapter_model.safetensors', half), ('prompt.json', another_kind),
           ('checkpoint.json', half), ('checkpoint.json', another_kind), ('checkpoint.json', gone)]
 
@@ -103,8 +103,8 @@ def test_an_unreadable_card_alone(run):
         run(save_strategy='no')
 
 
-LOST = [('adapter_model.safetensors', gone), ('adapter_model.safetensors', half), ('adapter_config.json', gone),
-        ('prompt.json', another_kind), ('train_log.json', half), ('train_log.json', another_kind)]
+LOST = [('adapter_model.safetensors', gone), ('adapter_model.safetensors', half),
+        ('adapter_config.json', gone), ('prompt.json', another_kind), ('train_log.json', half), ('train_log.json', another_kind)]
 
 @pytest.mark.parametrize('name,damage', LOST)
 def test_a_finished_run_whose_result_is_lost_is_not_finished(name, damage, run, caplog):

@@ -11,7 +11,8 @@ from iepile_nb.lib.options import billions, settings, usual_training
 
 
 SIZES = [('Qwen/Qwen2.5-0.5B-Instruct', .5), ('meta-llama/Llama-2-13b-chat-hf', 13),
-         ('models/SmolLM2-135M', .135), ('mistralai/Mixtral-8x7B-v0.1', 56), ('google/flan-t5-small', None), ('Qwen3-4bit', None)]
+         ('models/SmolLM2-135M', .135), ('mistralai/Mixtral-8x7B-v0.1', 56), ('google/flan-t5-small', None),
+         ('Qwen3-4bit', None)]
 
 @pytest.mark.parametrize('name,size', SIZES)
 def test_the_size_of_a_base_by_its_name(name, size): assert billions(name) == size
@@ -67,8 +68,8 @@ def test_a_loss_that_fell_is_not(run, caplog):
     assert run(max_steps=20, learning_rate=1e-2)['advice'] is None and 'hardly' not in caplog.text
 
 
-CURVES = [([2., 2.6], 'a smaller --learning_rate'), ([2., 1.], None), ([.1, .1], None), ([2.], None), ([], None),
-          ([2., 1.95], 'more --num_train_epochs')]
+CURVES = [([2., 2.6], 'a smaller --learning_rate'), ([2., 1.], None), ([.1, .1], None), ([2.], None),
+          ([], None), ([2., 1.95], 'more --num_train_epochs')]
 
 @pytest.mark.parametrize('curve,says', CURVES)
 def test_advice_on_a_curve(curve, says):
