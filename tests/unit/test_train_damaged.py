@@ -104,7 +104,8 @@ def test_an_unreadable_card_alone(run):
 
 
 LOST = [('adapter_model.safetensors', gone), ('adapter_model.safetensors', half),
-        ('adapter_config.json', gone), ('prompt.json', another_kind), ('train_log.json', half), ('train_log.json', another_kind)]
+        ('adapter_config.json', gone), ('prompt.json', another_kind), ('train_log.json', half),
+        ('train_log.json', another_kind)]
 
 @pytest.mark.parametrize('name,damage', LOST)
 def test_a_finished_run_whose_result_is_lost_is_not_finished(name, damage, run, caplog):
