@@ -159,10 +159,11 @@ class Errors(list):
 @patch
 def _repr_markdown_(self: Errors): return escape(str(self), quote=False)
 
-def error_example(e: Error) -> str:
+def error_example(e: Error, say=str) -> str: # `say` puts words into another language
     "An error in one line."
     things = [encode([s for s in x if s]) for x in (e.found, e.gold) if x]
-    return f'line {e.line}: ' + (' for '.join(things) if e.found else f'{things[0]} was not found')
+    said = f" {say('for')} ".join(things) if e.found else f"{things[0]} {say('was not found')}"
+    return f"{say('line')} {e.line}: {said}"
 
 # %% ../nbs/18_errors.ipynb #ev3a0008
 @patch

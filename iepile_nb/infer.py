@@ -18,13 +18,13 @@ from fastcore.basics import patch
 
 from .questions import LANGUAGES, Question, Schema, Task, encode, instruction
 from .lib.io import UserError
-from .tasks import AskAll, Events, get_task
+from .tasks import Events, get_task
 from .decode import end_ids
 from .lib.engine import decoding
-from .lib.requests import Request, make_requests, read_rows
+from .lib.requests import Request, RequestMaker, make_requests, read_rows
 from .lib.decoder import (Answer, DECODING_MODES, Decoder, confidence, join_answers, repair_answer,
                                    whole_characters)
-from .lib.answering import answer_rows, generate, predict
+from .lib.answering import answer_rows, answer_stream, generate, predict
 from .lib.extraction import Extraction, Extractions
 from .lib.graph import draw, graph
 from .lib.journal import Journal
@@ -125,8 +125,9 @@ def extract(
     "Ask about a text. Raises `UserError` if the schema has no labels for the task."
     found, rows = self._rows(text, schema, task, language, split_num)
     decoder = self.decoder(max_new_tokens, threshold is not None)
-    requests = self._requests(rows)
-    for (e, questions, _), a in zip(rows, answer_rows(decoder, requests)):
+    maker = RequestMaker(self.tokenizer, self.template, self.cutoff_len, window=True)
+    answers = answer_stream(decoder, maker, (row for *_, row in rows), total=len(rows))
+    for (_, a), (e, questions, _) in zip(answers, rows):
         e.add(without_unsure(e, questions, a, threshold) if threshold else a.text, a.sure)
     return found[0] if isinstance(text, str) else found
 
@@ -180,12 +181,11 @@ def plot_calibration(points: list[tuple[float, float, int]]):
 @patch
 def load(self: Extractor, name: str, folder: str | Path):
     "Put one more adapter on the base, under a name, and use it; `UserError` if it does not fit, or wants another prompt."
+    from iepile_nb.lib.adapters import put_adapter
     from iepile_nb.lora import check_adapter
-    config, template = check_adapter(folder), self._choose(self.model, self.tokenizer, adapter=str(folder))
-    try: self._put(name, str(folder))
-    except (RuntimeError, ValueError) as e:
-        base = config.get('base_model_name_or_path')
-        raise UserError(f'adapter {folder} does not fit this model; it is for {base}') from e
+    check_adapter(folder)
+    template = self._choose(self.model, self.tokenizer, adapter=str(folder))
+    self.model = put_adapter(self.model, folder, name)
     self.templates[name] = template
     self.use(name)
 
@@ -202,20 +202,6 @@ def use(self: Extractor, name: str | None):
         self.model.base_model.enable_adapter_layers()
     elif names: self.model.base_model.disable_adapter_layers()
     self.model.eval()
-
-# %% ../nbs/15_extract.ipynb #408ecab5
-@patch
-def _put(self: Extractor, name, folder):
-    "Lay an adapter beside the others; if it does not fit, all is as before."
-    from peft import PeftConfig, PeftModel, get_peft_model
-    alone = not isinstance(self.model, PeftModel)
-    model = get_peft_model(self.model, PeftConfig.from_pretrained(folder), name) if alone else self.model
-    try: model.load_adapter(folder, name)
-    except (RuntimeError, ValueError):
-        if alone: self.model = model.unload()
-        elif name in model.peft_config and name not in self.templates: model.delete_adapter(name)
-        raise
-    self.model = model
 
 # %% ../nbs/15_extract.ipynb #562ba4ad
 @patch

@@ -17,12 +17,13 @@ from fastcore.basics import patch
 
 from .questions import Schema, Task, all_of_type
 from .lib.io import (UserError, fail, input_error, is_array, line_blocks, log,
-                              parse_lines, read_jsonl, text_file)
+                              parse_lines, text_file)
 from .tasks import EET, Events, get_task
-from .lib.formats import IMPORTERS, build_each, importer, reader_of
+from .lib.formats import IMPORTERS, Unannotated, build_each, importer, reader_of
 from .lib.schema_files import schema_from, schema_values
 from .lib.tokens import are_numbered, sentence_blocks, sentence_record
 from .lib.iepile_rows import read_iepile # so that its formats are in the table
+from .lib.tools import read_doccano      # likewise
 
 # %% ../nbs/03_records.ipynb #46863539
 def read_schema(
@@ -48,11 +49,17 @@ def check_record(
     if not isinstance(record.get('text'), str): return "no key 'text' with a string; every record needs one"
     if record.get(task.key) is None:
         if not annotated: return None
-        hint = f"write \"{task.key}\": [] if it has none, or use --split test"
-        return f"no key '{task.key}', which training on {task} needs; {hint}"
+        return f"no key '{task.key}', which training on {task} needs; {_missing_hint(record, task)}"
     if not isinstance(record[task.key], list): return f"'{task.key}' should be a list"
     for item in record[task.key]:
         if problem := _check_item(item, task): return problem
+
+def _missing_hint(record, task):
+    "What to do about a record without annotation: only where nothing else can be the annotation, is none a likely case."
+    if isinstance(record, Unannotated): return 'the text is not annotated yet; do so, or use --split test'
+    if other := [k for k, v in record.items() if isinstance(v, list | dict) and k not in ('text', 'meta')]:
+        return f"it has '{other[0]}'; choose the task or format (--from) that it is of, or use --split test"
+    return f'write "{task.key}": [] if it has none, or use --split test'
 
 # %% ../nbs/03_records.ipynb #64cefe19
 def _check_item(item, task):
@@ -105,11 +112,15 @@ def _quick(lines, task):
     return records if are_plain(records, task) else None
 
 def _checked(items, path, task, annotated, theme, bad):
-    "The numbered records without those that cannot be used."
+    "The numbered records without those that cannot be used, or that nobody annotated."
+    waiting = 0
     for n, record in items:
         if theme and record.get('cate', theme) != theme: continue
-        if problem := check_record(record, task, annotated): bad(input_error(path, n, problem), record)
+        if annotated and bad is fail and isinstance(record, Unannotated): waiting += 1
+        elif problem := check_record(record, task, annotated): bad(input_error(path, n, problem), record)
         else: yield n, record
+    if waiting:
+        log.warning('%s: left out: %d texts that are not annotated; --split test takes them', path, waiting)
 
 # %% ../nbs/03_records.ipynb #b61f0c3d
 def record_blocks(

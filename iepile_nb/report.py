@@ -21,6 +21,7 @@ from .lib.curves import plot_losses
 from .lib.page import example_html, figure_svg, html_report, html_table
 from .lib.charts import bars_svg, confusion_html, errors_html
 from .lib.browser import Browser, browser_data, browser_html
+from .lib.wording import CHINESE_RULES, main_language, wording, words_of
 from .lib.published import compare_published, comparison_html, load_zero_shot
 
 # %% ../nbs/20_report.ipynb #1c8667b1
@@ -71,27 +72,45 @@ def score_rows(
 ) -> tuple[list[str], list[list[str]]]: # names of the columns; rows
     "The scores of a result as cells; the total with its intervals."
     spread, short = result.intervals(draws) if draws else {}, {'precision': 'P', 'recall': 'R', 'f1': 'F1'}
-    keys = list(result['total'])
-    head = ['', *(' '.join(short.get(w, w) for w in k.split('_')) for k in keys)]
+    keys, say = list(result['total']), words_of(result)
+    named = {'errors': say('unreadable answers'), 'n': say('n')}
+    head = ['', *(named.get(k) or ' '.join(short.get(w, w) for w in k.split('_')) for k in keys)]
     show = lambda v: f'{v:.2f}' if isinstance(v, float) else str(v)
-    rows = [[name, *(show(d.get(k, '')) for k in keys)] for name, d in result.items()]
-    between = ['95% interval', *('{:.1f} to {:.1f}'.format(*spread[k]) if k in spread else '' for k in keys)]
+    rows = [[say(name) if name == 'total' else name, *(show(d.get(k, '')) for k in keys)]
+            for name, d in result.items()]
+    def interval(k): return '{:.1f} to {:.1f}'.format(*spread[k]) if k in spread else ''
+    between = [say('95% interval'), *map(interval, keys)]
     return head, [rows[0], *([between] if spread else []), *rows[1:]]
 
 # %% ../nbs/20_report.ipynb #rp1a0007
 def label_bars(result: Result, most: int = 40) -> str: # SVG
-    "F1 by label, the most frequent first; of events the first metric, which is the event itself."
+    "F1 by label, the most frequent first, many are folded; of events the first metric, the event itself."
     f1 = lambda d: next(v for k, v in d.items() if k.endswith('f1'))
-    rows = [(l, f1(d), d['n']) for l, d in by_label(result.scores).items()]
-    return bars_svg(rows[:most], 'F1 by label')
+    rows, say = [(l, f1(d), d['n']) for l, d in by_label(result.scores).items()], words_of(result)
+    bars = bars_svg(rows[:most], say('F1 by label'))
+    if len(rows) <= most: return bars
+    rest = bars_svg(rows[most:], say('F1 by label'))
+    return f"{bars}<details><summary>{len(rows) - most} {say('more labels')}</summary>{rest}</details>"
 
+# %% ../nbs/20_report.ipynb #5364e05f
 def length_bars(result: Result) -> str: # SVG
     "F1 by the length of texts, all metrics together; the number is that of texts."
     groups = {}
     for s in result.scores: groups.setdefault(length_group(s.length), []).append(s)
     total = lambda scores: sum(add_counts(scores).values(), Counts())
-    rows = [(f'{k.strip()} characters', total(v).f1, len(v)) for k, v in sorted(groups.items())]
-    return bars_svg(rows, 'F1 by length of text')
+    say = words_of(result)
+    rows = [(f"{k.strip()} {say('characters')}", total(v).f1, len(v)) for k, v in sorted(groups.items())]
+    return bars_svg(rows, say('F1 by length of text'))
+
+# %% ../nbs/20_report.ipynb #cbebb5e2
+def _rules(result, say):
+    "By which rules a result was made."
+    if say('total') == 'total': return result.rules
+    return CHINESE_RULES.format(say(result.matching), say(result.match_mode))
+
+def _beside(*parts):
+    "Parts beside each other where the window is wide enough."
+    return f'<div class="two">{"".join(f"<div>{part}</div>" for part in parts)}</div>'
 
 # %% ../nbs/20_report.ipynb #rp1a0017
 def report_sections(
@@ -100,13 +119,14 @@ def report_sections(
     draws: int = DRAWS,
 ) -> list[tuple[str, str]]:     # (heading, HTML)
     "All parts of a report on a result, the browser last."
-    errors, said = result.errors(), (*result.notes, macro_note(result))
+    errors, said, say = result.errors(), (*result.notes, macro_note(result)), words_of(result)
     notes = ''.join(f'<p class="note">{escape(n)}</p>' for n in said)
-    notes += f'<p class="soft">{escape(result.rules)}</p>'
-    return [('Scores', html_table(*score_rows(result, draws), words=1) + notes),
-            ('F1 by label', label_bars(result)), ('F1 by length of text', length_bars(result)),
-            ('Errors', errors_html(errors)), ('Confusion of labels', confusion_html(errors)),
-            (title, browser_html(browser_data(result, errors)))]
+    notes += f'<p class="soft">{escape(_rules(result, say))}</p>'
+    return [(say('Scores'), html_table(*score_rows(result, draws), words=1) + notes),
+            (say('F1 by label and by length of text'), _beside(label_bars(result), length_bars(result))),
+            (say('Errors and confusion of labels'),
+             _beside(errors_html(errors, say), confusion_html(errors, say=say))),
+            (say(title), browser_html(browser_data(result, errors)))]
 
 # %% ../nbs/20_report.ipynb #rp1a001b
 def report(
@@ -120,21 +140,22 @@ def report(
     if not result.scores[0].language:
         raise UserError('a report shows scores by the default rules; leave out --rules original')
     sections, paper = report_sections(result, draws=draws), compare_published(result)
-    if paper: more = [*more, ('Beside published scores', comparison_html(paper))]
+    if paper: more = [*more, (words_of(result)('Beside published scores'), comparison_html(paper))]
     title = title or f'Report: {Path(str(result.texts.given.path)).name}'
-    page = html_report(title, [sections[0], *more, *sections[1:]])
+    language = main_language(s.language for s in result.scores)
+    page = html_report(title, [sections[0], *more, *sections[1:]], language)
     with atomic_write(path) as f: f.write(page.encode('utf-8', 'replace'))
     return Path(path)
 
 # %% ../nbs/20_report.ipynb #973d990b
-def _examples_html(examples):
-    "Examples under a heading for each language and task."
+def _examples_html(examples, labels):
+    "Examples under a heading for each language and task; labels are coloured in this order."
     res, last = '', None
     for e in examples:
         if (e['language'], e['task']) != last:
             last = e['language'], e['task']
             res += f"<h3>{escape(' '.join(last))}</h3>"
-        res += example_html(e)
+        res += example_html({**e, 'labels': [*labels, *e['labels']]})
     return res
 
 def _facts(results):
@@ -144,14 +165,16 @@ def _facts(results):
     return html_table(('what', 'value'), [(str(k), str(v)) for k, v in facts.items() if v is not None])
 
 # %% ../nbs/20_report.ipynb #f0dec6b6
-def _answered(folder):
-    "The parts that show all answers of a run; none if they are not there."
+def _answers_after(folder):
+    "The score of all answers of a run; None if they are not there."
     files = sorted(Path(folder).glob('*.json'))
-    if not files: return []
-    result = evaluate([row for f in files for _, row in read_jsonl(f)])
-    errors = result.errors()
-    return [('Errors after training', errors_html(errors)),
-            ('Every answer after training', browser_html(browser_data(result, errors)))]
+    return evaluate([row for f in files for _, row in read_jsonl(f)]) if files else None
+
+def _renamed(sections, say):
+    "The parts of a report as those of a run: scores and answers are those after training."
+    names = {say('Scores'): say('Scores after training'),
+             say('Predictions'): say('Every answer after training')}
+    return [(names.get(heading, heading), html) for heading, html in sections]
 
 # %% ../nbs/20_report.ipynb #rp5b0001
 def demo_report(
@@ -160,15 +183,19 @@ def demo_report(
     answers: str | Path | None = None, # prediction files after training; default: the folder `after` beside
 ) -> Path:
     "Write the page of a run: scores, loss, predictions, and how it was made."
-    scores, log = results['scores'], results.get('losses')
+    scores, log, examples = results['scores'], results.get('losses'), results.get('examples')
+    after = _answers_after(answers or Path(path).parent/'after')
+    language = main_language([s.language for s in after.scores] if after else [s['language'] for s in scores])
+    say, data = wording(language), browser_data(after, after.errors()) if after else {'labels': []}
     sections = [('', f"<p>{escape(results['about'])}</p>" if results.get('about') else ''),
-                ('F1 before and after training', f"<div class=both>{html_table(HEAD, _cells(scores))}"
+                (say('F1 before and after training'), f"<div class=both>{html_table(HEAD, _cells(scores))}"
                  f"{figure_svg(plot_f1, scores, 'F1 before and after')}</div>")]
-    if log: sections.append(('Loss', figure_svg(plot_losses, log, 'training loss by step')))
-    if results.get('examples'): sections.append(('Predictions', _examples_html(results['examples'])))
-    sections += [*_answered(answers or Path(path).parent/'after'), ('How it was made', _facts(results))]
+    if log: sections.append((say('Loss'), figure_svg(plot_losses, log, 'training loss by step')))
+    if examples: sections.append((say('Examples'), _examples_html(examples, data['labels'])))
+    if after: sections += _renamed(report_sections(after), say)
+    sections.append((say('How it was made'), _facts(results)))
     with atomic_write(path) as f:
-        f.write(html_report(results.get('title', 'Report'), sections).encode('utf-8', 'replace'))
+        f.write(html_report(results.get('title', 'Report'), sections, language).encode('utf-8', 'replace'))
     return Path(path)
 
 # %% ../nbs/20_report.ipynb #77655176

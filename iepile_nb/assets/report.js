@@ -18,6 +18,7 @@ const colour = (label, alpha = 1) => `hsl(${hue(label)} 70% 50% / ${alpha})`
 const TASK = 0, SOURCE = 1, LINE = 2, TEXT = 3, GOLD = 4, FOUND = 5, ERRORS = 6, UNREAD = 7
 const LIST = 100
 let D, hits = [], at = 0, shown = LIST
+const say = s => D.words[s] ?? s // the page in another language
 
 // pairs [part, string] of a flat item [label, part, string, part, string, ...]
 const mentions = item => { const m = []; for (let i = 1; i < item.length; i += 2) m.push([item[i], item[i + 1]]); return m }
@@ -29,11 +30,12 @@ function place(text, s) { // as a whole word if it stands as one
   return text.indexOf(s)
 }
 
-function coloured(text, items) {
+// the mentions of items in a text; `good` says of an item, part and string whether it is right
+function coloured(text, items, good) {
   const spans = [], seen = new Set()
   for (const item of items) for (const [part, s] of mentions(item)) {
-    const i = s ? place(text, s) : -1, key = `${item[0]} ${part} ${i} ${s.length}`
-    if (i >= 0 && !seen.has(key)) { seen.add(key); spans.push({a: i, b: i + s.length, label: item[0], part}) }
+    const i = s ? place(text, s) : -1, key = `${item[0]} ${part} ${i} ${s.length} ${good(item, part, s)}`
+    if (i >= 0 && !seen.has(key)) { seen.add(key); spans.push({a: i, b: i + s.length, label: item[0], part, ok: good(item, part, s)}) }
   }
   const cuts = [...new Set([0, text.length, ...spans.flatMap(s => [s.a, s.b])])].sort((x, y) => x - y)
   const p = el('p', 'text')
@@ -43,13 +45,13 @@ function coloured(text, items) {
     const piece = text.slice(cuts[i], cuts[i + 1])
     if (!over.length) { p.append(piece); continue }
     const name = s => [D.labels[s.label], D.parts[s.part]].filter(Boolean).join(' · ')
-    const m = el('mark', '', piece)
+    const wrong = over.some(s => !s.ok), m = el('mark', wrong ? 'wrong' : '', piece)
     m.style.background = colour(over[0].label, .2)
     m.style.boxShadow = over.map((s, k) => `0 ${2 + 3 * k}px 0 ${colour(s.label)}`).join(',')
-    m.title = over.map(name).join('\n')
+    m.title = over.map(s => (s.ok ? '' : '✗ ') + name(s)).join('\n')
     p.append(m)
     const ends = over.filter(s => s.b === cuts[i + 1])
-    if (ends.length) p.append(el('span', 'tag', ends.map(name).join(' / ')))
+    if (ends.length) p.append(el('span', 'tag', ends.map(s => (s.ok ? '' : '✗ ') + name(s)).join(' / ')))
   }
   return p
 }
@@ -88,31 +90,53 @@ const fold = s => D.folded ? s.normalize('NFKC').toLowerCase().replace(/\s+/g, '
 const same = item => JSON.stringify([item[0], mentions(item).map(([part, s]) => [part, fold(s)]).sort()]) // the order of roles says nothing
 
 function side(title, odd, row, items, others) {
-  const said = new Set(others.map(same))
-  const good = new Map(items.map(i => [i, said.has(same(i))])), s = el('div', 'side', el('h4', '', title), coloured(row[TEXT], items))
+  const said = new Set(others.map(same)), events = D.events[row[TASK]]
+  const mention = (label, part, x) => JSON.stringify([label, part, fold(x)])
+  const parts = new Set(events ? others.flatMap(i => mentions(i).map(m => mention(i[0], ...m))) : []) // of events each part counts
+  const good = new Map(items.map(i => [i, said.has(same(i))]))
+  const right = (i, part, x) => good.get(i) || parts.has(mention(i[0], part, x))
+  const s = el('div', 'side', el('h4', '', say(title)), coloured(row[TEXT], items, right))
   const pairs = items.filter(i => i.length === 5 && !D.events[row[TASK]])
   if (pairs.length) s.append(arcs(pairs, i => good.get(i)) || '')
-  if (items.some(i => i.length > 3)) s.append(el('ul', 'cards', ...items.slice(0, 200).map(i => card(i, good.get(i) ? '' : odd))))
+  if (items.some(i => i.length > 3)) s.append(el('ul', 'cards', ...items.slice(0, 200).map(i => card(i, good.get(i) ? '' : say(odd)))))
   const lost = [...new Set(items.flatMap(i => mentions(i).map(m => m[1])).filter(x => x && !row[TEXT].includes(x)))]
-  if (lost.length) s.append(el('p', 'soft', 'not in the text: ' + lost.join(', ')))
-  if (!items.length) s.append(el('p', 'soft', 'nothing'))
+  if (lost.length) s.append(el('p', 'soft', say('not in the text') + ': ' + lost.join(', ')))
+  if (!items.length) s.append(el('p', 'soft', say('nothing')))
   return s
 }
 
 const thing = t => t ? el('span', '', el('b', '', D.labels[t[0]]), ' ' + t.slice(1).filter(Boolean).join(' → ')) : null
 function detail() {
   const box = $('detail')
-  $('count').textContent = hits.length ? `${at + 1} of ${hits.length.toLocaleString('en')}` : 'nothing fits'
+  $('count').textContent = hits.length ? `${at + 1} ${say('of')} ${hits.length.toLocaleString('en')}` : say('nothing fits')
   box.replaceChildren()
   if (!hits.length) return
   const row = D.rows[hits[at]]
-  box.append(el('p', 'soft', `line ${row[LINE]} · ${D.sources[row[SOURCE]]} · ${D.tasks[row[TASK]]}`),
+  const link = el('a', '', `${say('line')} ${row[LINE]}`)
+  link.href = `#line=${row[LINE]}`
+  const wrong = [[GOLD, FOUND], [FOUND, GOLD]].some(([a, b]) => { const x = new Set(row[b].map(same)); return row[a].some(i => !x.has(same(i))) })
+  box.append(el('p', 'soft', link, ` · ${D.sources[row[SOURCE]]} · ${D.tasks[row[TASK]]}`, wrong ? ` · ${say('dashed: not found or not annotated')}` : ''),
     el('div', 'sides', side('annotated', 'not found', row, row[GOLD], row[FOUND]), side('predicted', 'not annotated', row, row[FOUND], row[GOLD])))
-  if (row[UNREAD].length) box.append(el('p', 'soft', 'cannot be read:'), ...row[UNREAD].map(a => el('pre', '', a || '(empty)')))
-  if (row[ERRORS].length) box.append(el('ul', 'errors', ...row[ERRORS].map(e => el('li', '', el('span', 'kind', D.kinds[e[0]]),
-    thing(e[1]), e[1] && e[2] ? el('span', 'soft', ' for ') : null, thing(e[2])))))
-  else box.append(el('p', 'soft', 'all right'))
-  for (const li of $('list').children) li.classList.toggle('here', +li.dataset.i === at)
+  if (row[UNREAD].length) box.append(el('p', 'soft', say('cannot be read') + ':'), ...row[UNREAD].map(a => el('pre', '', a || say('(empty)'))))
+  if (row[ERRORS].length) box.append(el('ul', 'errors', ...row[ERRORS].map(e => el('li', '', el('span', 'kind', say(D.kinds[e[0]])),
+    thing(e[1]), e[1] && e[2] ? el('span', 'soft', ` ${say('for')} `) : null, thing(e[2])))))
+  else box.append(el('p', 'soft', say(row[UNREAD].length ? 'nothing was annotated under the labels of this answer' : 'all right')))
+  follow()
+}
+
+// the list shows which text is open; it is one stop of the Tab key, and arrow keys move in it
+function follow() {
+  const box = $('list')
+  for (const li of box.children) {
+    const here = +li.dataset.i === at, b = li.firstChild
+    li.classList.toggle('here', here)
+    b.tabIndex = here ? 0 : -1
+    if (!here) { b.removeAttribute('aria-current'); continue }
+    b.setAttribute('aria-current', 'true')
+    const top = li.offsetTop
+    if (top < box.scrollTop) box.scrollTop = top
+    else if (top + li.offsetHeight > box.scrollTop + box.clientHeight) box.scrollTop = top + li.offsetHeight - box.clientHeight
+  }
 }
 
 function list() {
@@ -120,7 +144,7 @@ function list() {
     const row = D.rows[h], b = el('button', '', el('span', 'soft', String(row[LINE])), el('span', 'snip', row[TEXT].slice(0, 120)),
       row[ERRORS].length ? el('span', 'kind', String(row[ERRORS].length)) : '')
     b.type = 'button'
-    b.onclick = () => { at = i; detail() }
+    b.onclick = () => { at = i; detail(); remember() }
     const li = el('li', '', b)
     li.dataset.i = i
     return li
@@ -135,6 +159,7 @@ function filter() {
   for (let i = 0; i < D.rows.length; i++) {
     const row = D.rows[i], errors = row[ERRORS]
     if (source !== '' && row[SOURCE] !== s) continue
+    if (kind === 'unread' && !row[UNREAD].length) continue
     if (kind === 'wrong' ? !errors.length : kind === 'right' ? errors.length : false) continue
     if (kind !== '' && k >= 0) {
       if (!errors.some(e => e[0] === k && (label === '' || (e[1] && e[1][0] === l) || (e[2] && e[2][0] === l)))) continue
@@ -153,7 +178,22 @@ function go(step) {
   if (!hits.length) return
   at = (at + step + hits.length) % hits.length
   if (at >= shown) { shown = at + LIST; list() }
+  detail(); remember()
+}
+
+// the address of the page leads to one text: page.html#line=12
+function remember() { if (hits.length) history.replaceState(null, '', `#line=${D.rows[hits[at]][LINE]}`) }
+function open() {
+  const line = +(/^#line=(\d+)$/.exec(location.hash) || [])[1]
+  if (!line) return
+  for (const id of ['kind', 'label', 'source', 'q']) $(id).value = ''
+  filter()
+  let best = 0
+  hits.forEach((h, i) => { const n = D.rows[h][LINE]; if (n <= line && n >= D.rows[hits[best]][LINE]) best = i })
+  at = best
+  if (at >= shown) { shown = at + LIST; list() }
   detail()
+  $('browser').scrollIntoView()
 }
 
 function choices(id, names, first) {
@@ -165,9 +205,10 @@ function start() {
   D = JSON.parse($('data').textContent)
   const often = D.kinds.map(() => 0)
   for (const r of D.rows) for (const e of r[ERRORS]) often[e[0]]++
-  choices('kind', D.kinds.map((n, i) => [i, `${n} (${often[i]})`]).filter(([i]) => often[i]), [['', 'all texts'], ['wrong', 'with errors'], ['right', 'without errors']])
-  choices('label', D.labels.map((n, i) => [i, n]), [['', 'any label']])
-  choices('source', D.sources.map((n, i) => [i, n]), [['', 'any source']])
+  const first = [['', 'all texts'], ['wrong', 'with errors'], ['right', 'without errors'], ['unread', 'with unreadable answers']]
+  choices('kind', D.kinds.map((n, i) => [i, `${say(n)} (${often[i]})`]).filter(([i]) => often[i]), first.map(([v, t]) => [v, say(t)]))
+  choices('label', D.labels.map((n, i) => [i, n]), [['', say('any label')]])
+  choices('source', D.sources.map((n, i) => [i, n]), [['', say('any source')]])
   $('source').hidden = D.sources.length < 2
   $('q').oninput = filter
   $('prev').onclick = () => go(-1)
@@ -178,10 +219,19 @@ function start() {
     if (e.key === 'ArrowRight') go(1)
     if (e.key === 'ArrowLeft') go(-1)
   })
+  $('list').addEventListener('keydown', e => {
+    const step = {ArrowDown: 1, ArrowUp: -1, Home: -at, End: $('list').children.length - 1 - at}[e.key]
+    if (step === undefined || !$('list').contains(e.target)) return
+    e.preventDefault()
+    go(step)
+    $('list').querySelector('.here button').focus({preventScroll: true})
+  })
+  window.addEventListener('hashchange', open)
   for (const b of document.querySelectorAll('[data-kind]')) b.onclick = () => {
     $('kind').value = b.dataset.kind; filter(); $('browser').scrollIntoView({behavior: 'smooth'})
   }
   filter()
+  open()
   document.body.dataset.ready = '1'
 }
 requestAnimationFrame(() => setTimeout(start))

@@ -8,16 +8,16 @@ __all__ = ['read_labels', 'parity', 'main']
 # %% ../../nbs/cli/predict.ipynb #bd2eb93b
 import argparse
 from collections import Counter
-from itertools import chain
+from pathlib import Path
 from typing import Iterator
 
 from ..questions import LANGUAGES, encode
 from ..lib.io import UserError, in_notebook, input_error, log, part_file, write_jsonl
 from ..tasks import TASKS, get_task
 from ..decode import end_ids
-from ..lib.requests import gold_label, make_requests, read_rows
+from ..lib.requests import RequestMaker, RowFile, gold_label, read_rows
 from ..lib.decoder import DECODING_MODES, Decoder, repair_answer, whole_characters
-from ..lib.answering import answer_rows, predict
+from ..lib.answering import answer_stream, predict
 from ..lib.journal import Journal, number_format, requests_id, weights_id
 from ..infer import Extractor, as_questions
 from .common import (PREDICT_FLAGS, SWITCH, at_least, command, flags, load_arguments,
@@ -119,48 +119,63 @@ def _loaded(o):
 # %% ../../nbs/cli/predict.ipynb #c9e55453
 def _predict_file(o):
     "Answer a file, going on with what was done before."
-    rows = read_rows(o.input_file, o.limit)
+    rows = RowFile(o.input_file, o.limit)
+    if Path(o.output_file).is_char_device():
+        raise input_error(o.output_file, msg='is a device; answers are kept beside a file, so name a file')
     with part_file(o.output_file): pass # can it be written?
-    model, tokenizer, template = _loaded(o)
-    ends = end_ids(model, tokenizer, template)
-    decoder = Decoder(model, tokenizer, ends, o.constrain, o.max_new_tokens, o.batch_size, o.confidence)
-    if gold := sum(map(bool, map(gold_label, rows))):
-        log.info("%d rows have an 'output' but no 'label': it is taken for the gold answer, "
-                 "and kept as 'label'", gold)
-    requests = make_requests(rows, tokenizer, template, o.cutoff_len, o.window)
-    journal = _open_journal(o, decoder, list(chain.from_iterable(requests)))
-    answers = answer_rows(decoder, requests, journal.done, journal.add)
-    n, answered = _write_answers(o, rows, answers), sum(bool(a.text) for a in answers)
-    print(f'{o.output_file}: {n if answered == n else f"{answered} of {n}"} rows answered')
-    journal.remove()
-    _tell_how(answers, o.constrain)
+    with Journal(f'{o.output_file}.journal') as journal:
+        model, tokenizer, template = _loaded(o)
+        ends = end_ids(model, tokenizer, template)
+        decoder = Decoder(model, tokenizer, ends, o.constrain, o.max_new_tokens, o.batch_size, o.confidence)
+        maker = RequestMaker(tokenizer, template, o.cutoff_len, o.window, decoder.constrain == 'free')
+        if rows.gold:
+            log.info("%d rows have an 'output' but no 'label': it is taken for the gold answer, "
+                     "and kept as 'label'", rows.gold)
+        journal.begin(_about(o, decoder, template, rows), o.overwrite)
+        if journal: log.info('%d rows were answered before', len(journal))
+        _answer_file(o, decoder, maker, rows, journal)
+        journal.remove()
 
 # %% ../../nbs/cli/predict.ipynb #4fb2c192
-def _open_journal(o, decoder, requests):
-    "The journal beside the output, begun or read; it says what the answers depend on."
-    if not any(r.prompt for r in requests): raise input_error(o.input_file, msg='no row can be asked')
+def _about(o, decoder, template, rows):
+    "What the answers depend on."
+    maker = RequestMaker(decoder.tokenizer, template, o.cutoff_len, o.window)
+    sample = [r for parts in maker.requests(rows.samples) for r in parts]
     about = {'model or adapter': weights_id(decoder.model),
              'number format (--bf16, --fp16, --bits)': number_format(decoder.model),
              "end of answers (--template or the model's generation config)": sorted(decoder.ends),
-             'input, template or --cutoff_len': requests_id(requests), '--constrain': decoder.constrain}
-    about |= {f'--{k}': getattr(o, k) for k in ('max_new_tokens', 'batch_size', 'confidence', 'window')}
-    journal = Journal(f'{o.output_file}.journal', about, o.overwrite)
-    if journal.done: log.info('%d rows were answered before', len(journal.done))
-    return journal
+             'input (or --limit)': rows.id, 'template or tokenizer': requests_id(sample),
+             '--constrain': decoder.constrain}
+    names = 'cutoff_len', 'max_new_tokens', 'batch_size', 'confidence', 'window'
+    return about | {f'--{k}': getattr(o, k) for k in names}
 
-def _write_answers(o, rows, answers):
-    "Rows with their answers, and with the confidence of values where that was asked for; how many."
-    found = ({'output': a.text, **({'confidence': a.sure} if o.confidence else {})} for a in answers)
-    return write_jsonl(o.output_file, ({**r, **gold_label(r), **f} for r, f in zip(rows, found)))
+# %% ../../nbs/cli/predict.ipynb #5a7dc4fb
+def _answer_file(o, decoder, maker, rows, journal):
+    "Write rows with their answers; what they were like is said."
+    told, before = Counter(), len(journal)
+    def answered():
+        for row, a in answer_stream(decoder, maker, rows, journal, journal.add, rows.n):
+            _count(told, a, o.constrain)
+            sure = {'confidence': a.sure} if o.confidence else {}
+            yield {**row, **gold_label(row), 'output': a.text, **sure}
+        if maker.counts['prompts'] == maker.counts['empty'] and not before:
+            raise input_error(o.input_file, msg='no row can be asked')
+    n, some = write_jsonl(o.output_file, answered()), told['answered']
+    print(f'{o.output_file}: {n if some == n else f"{some} of {n}"} rows answered')
+    _tell_how(told)
 
 # %% ../../nbs/cli/predict.ipynb #795de2e4
-def _tell_how(answers, constrain):
+def _count(told, a, constrain):
+    "Count what an answer was like."
+    told.update(answered=int(bool(a.text)), tokens=a.tokens, forced=a.forced, again=int(a.again))
+    if constrain == 'free' and (note := repair_answer(a.text)[1]): told['note', note] += 1
+
+def _tell_how(told):
     "What the answers of a run were like."
-    tokens, forced = sum(a.tokens for a in answers), sum(a.forced for a in answers)
+    tokens, forced = told['tokens'], told['forced']
     if forced: log.info('%.0f%% of %d tokens were forced by the grammar', 100 * forced / tokens, tokens)
-    if again := sum(a.again for a in answers): log.info('%d free answers failed and were asked again', again)
-    if constrain != 'free': return
-    notes = Counter(note for a in answers if (note := repair_answer(a.text)[1]))
+    if again := told['again']: log.info('%d free answers failed and were asked again', again)
+    notes = {k[1]: n for k, n in told.items() if k[0] == 'note'}
     if notes: log.info('not plain JSON: %s', ', '.join(f'{n} {note}' for note, n in notes.items()))
 
 # %% ../../nbs/cli/predict.ipynb #9e45b6ee

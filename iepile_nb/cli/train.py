@@ -6,10 +6,10 @@
 __all__ = ['TRAIN_FLAGS', 'parse', 'read_options', 'main']
 
 # %% ../../nbs/cli/train.ipynb #706016ee
-import argparse, json, os
+import argparse, json, os, time
 
 from .common import MODEL_FLAGS, SWITCH, command, flags, model_arguments, old_flags
-from ..lib.io import in_notebook, input_error, log, text_file
+from ..lib.io import UserError, in_notebook, input_error, log, text_file
 from ..lib.options import OPTIONS, TrainOptions
 from ..train import spawn, train
 
@@ -148,8 +148,11 @@ def main(argv):
     several = (given.get('nproc') or 1) > 1 and 'WORLD_SIZE' not in os.environ
     if several: raise SystemExit(spawn(given['nproc'], argv))
     first = os.environ.get('RANK', '0') == '0'
-    if not first: log.setLevel('WARNING')
-    result = train(**given, **_scorer(given))
+    if not first: log.setLevel('ERROR')
+    try: result = train(**given, **_scorer(given))
+    except UserError:
+        if not first: time.sleep(5) # the first process says the same, and then all are ended
+        raise
     losses = [e['loss'] for e in result['log'] if 'loss' in e]
     if losses: log.info('loss %.3f at the start, %.3f at the end', losses[0], losses[-1])
     if first: print(f"{given['output_dir']}: trained on {result['rows']} rows in {result['seconds']:.0f} s")

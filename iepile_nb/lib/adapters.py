@@ -122,6 +122,8 @@ def put_adapter(
     dropout: float | None = None, # for that training; None = as before
 ) -> PeftModel:
     "The model with one more adapter; if not all of it fits, a `UserError`, and the model is as before."
+    if name in getattr(model, 'peft_config', ()):
+        raise UserError(f"there is an adapter '{name}' on this model already; choose another name")
     weights, config, laid = read_weights(folder), _config(folder, trainable, dropout), None
     try:
         laid = _wrapped(model, config, name)
@@ -130,9 +132,7 @@ def put_adapter(
     except Exception as e: wrong = _explained(e)
     if not wrong: return laid
     _take_off(laid, model, name)
-    own, here = adapter_base(folder), model_name(model.name_or_path)
-    base = '' if own == here else f'; it is for {own}'
-    raise UserError(f'adapter {folder} does not fit {here}{base}: {wrong}')
+    raise _misfit(folder, model, wrong)
 
 # %% ../../nbs/lib/adapters.ipynb #811f8086
 def _take_off(laid, model, name):
@@ -140,6 +140,12 @@ def _take_off(laid, model, name):
     if isinstance(model, PeftModel):
         if name in model.peft_config: model.delete_adapter(name)
     elif laid: laid.unload()
+
+def _misfit(folder, model, why):
+    "A `UserError` for an adapter that does not fit; another base than the one it was made for is named."
+    own, here = adapter_base(folder), model_name(model.name_or_path)
+    base = '' if own == here else f'; it is for {own}'
+    return UserError(f'adapter {folder} does not fit {here}{base}: {why}')
 
 # %% ../../nbs/lib/adapters.ipynb #0ca8bf69
 def _wrapped(model, config, name):

@@ -10,7 +10,7 @@ import json, re
 from dataclasses import dataclass, field
 from typing import Any, Callable, Iterable, Iterator
 
-from .nearly_json import NULL, NUMBERS, NearlyJSON
+from .nearly_json import NearlyJSON
 
 # %% ../../nbs/lib/answers.ipynb #047c1318
 def as_strings(

@@ -7,6 +7,7 @@ __all__ = ['browser_data', 'script_json', 'browser_html', 'text_html', 'Browser'
 
 # %% ../../nbs/lib/browser.ipynb #6e5a5e0c
 import json
+from html import escape
 
 from fastcore.basics import patch
 
@@ -14,6 +15,7 @@ from ..questions import unique
 from ..scoring import Counts, Result, Scored
 from ..errors import ERROR_KINDS, Errors
 from .page import answered_side, asset, side_html
+from .wording import CHINESE, main_language
 
 # %% ../../nbs/lib/browser.ipynb #rp1a0014
 class _Places(dict):
@@ -38,6 +40,7 @@ def browser_data(result: Result, errors: Errors) -> dict:
     names = {'labels': list(labels), 'parts': list(parts), 'sources': list(sources), 'tasks': list(tasks),
              'kinds': ERROR_KINDS}
     names['folded'] = result.matching == 'normalised'
+    names['words'] = CHINESE if main_language(s.language for s in result.scores) == 'zh' else {}
     return {**names, 'events': [len(t.metrics) > 1 for t in tasks.values()], 'rows': rows}
 
 # %% ../../nbs/lib/browser.ipynb #rp1a0015
@@ -48,13 +51,16 @@ def script_json(data: dict) -> str:
 
 def browser_html(data: dict) -> str:
     "The prediction browser: what can be pressed, the data, the script."
-    choice = lambda i, name: f'<select id="{i}" aria-label="{name}"></select>'
-    button = lambda i, sign: f'<button id="{i}" type="button" aria-label="{i}">{sign}</button>'
-    search = '<input id="q" type="search" placeholder="search texts and items" aria-label="search">'
+    say = lambda s: escape(data['words'].get(s, s))
+    choice = lambda i, name: f'<select id="{i}" aria-label="{say(name)}"></select>'
+    button = lambda i, sign: f'<button id="{i}" type="button" aria-label="{say(i)}">{sign}</button>'
+    search = (f'<input id="q" type="search" placeholder="{say("search texts and items")}" '
+              f'aria-label="{say("search")}">')
     choices = choice('kind', 'errors') + choice('label', 'label') + choice('source', 'source')
     return (f'<div id="browser"><div class="filters">{choices}{search}<span id="count" role="status"></span>'
-            f'{button("prev", "‹")}{button("next", "›")}</div><div id="detail"></div><ol id="list"></ol>'
-            '<button id="more" type="button" hidden>more</button></div>'
+            f'{button("prev", "‹")}{button("next", "›")}</div><div class="panes"><div id="detail"></div>'
+            f'<div><ol id="list" aria-label="{say("texts")}"></ol>'
+            f'<button id="more" type="button" hidden>{say("more")}</button></div></div></div>'
             f'<script type="application/json" id="data">{script_json(data)}</script>'
             f'<script>{asset("report.js")}</script>')
 

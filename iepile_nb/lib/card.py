@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .answers import parse_answer
 from .io import log
-from .options import usual_training
+from .presets import training_settings
 from ..questions import unique
 
 # %% ../../nbs/lib/card.ipynb #590d79ca
@@ -38,9 +38,9 @@ def manifest(rows: list[dict]) -> dict: # rows and pure negatives, in all and by
 def loss_ends(
     log: list[dict],
 ) -> tuple[float, float] | None: # None if fewer than two entries have a `loss`
-    "The loss of the first entry, and the mean of the last tenth of them."
+    "The loss of the first entry, and the mean of the last tenth of them, three at least where there are six."
     losses = [e['loss'] for e in log if 'loss' in e]
-    last = losses[-max(1, len(losses) // 10):]
+    last = losses[-max(1, len(losses) // 10, min(3, len(losses) // 2)):]
     return (losses[0], sum(last) / len(last)) if len(losses) > 1 else None
 
 def destroyed(log: list[dict]) -> bool:
@@ -48,19 +48,20 @@ def destroyed(log: list[dict]) -> bool:
     ends = loss_ends(log)
     return bool(ends) and ends[1] > 1.5 * ends[0] + .5
 
-# %% ../../nbs/lib/card.ipynb #693024ac
+# %% ../../nbs/lib/card.ipynb #83e86284
 def advice(
     record: dict,   # options, log, rows_per_step; as `train` returns it
 ) -> str | None:    # one line; None if there is nothing to say
     "What to change in a training whose loss rose or hardly fell."
-    ends, o = loss_ends(record['log']), record['options']
+    ends, o = loss_ends(record['log']), record['options'] # one batch says little, so 1.25 and not 1
     if not ends or ends[0] < .2 or ends[1] < .9 * ends[0]: return None
     rate, steps = o['learning_rate'], max(e['step'] for e in record['log'] if 'loss' in e)
-    usual = usual_training(o['model_name_or_path'], o['finetuning_type'])['learning_rate']
+    usual = training_settings(o['model_name_or_path'], o['finetuning_type'] == 'full')['learning_rate']
     was = f'{ends[0]:.3f} at the start, {ends[1]:.3f} at the end'
-    if ends[1] > 1.1 * ends[0]:
+    if ends[1] > 1.25 * ends[0]:
         return f'the loss rose ({was}): try a smaller --learning_rate (it was {rate:g})'
-    ways = [f'a larger --learning_rate (it was {rate:g}; {usual:g} is usual here)'] if rate < usual else []
+    there = f'--learning_rate (it was {rate:g}; {usual:g} is usual here)'
+    ways = [f'a larger {there}'] if rate < usual else [f'a smaller {there}'] if rate > 5 * usual else []
     if steps < 100 or not ways: ways.append(f'more --num_train_epochs (there were {steps} steps)')
     return f'the loss hardly fell ({was}), so little was learned: try {", or ".join(ways)}'
 

@@ -8,6 +8,7 @@ __all__ = ['BLUE', 'bars_svg', 'errors_html', 'confusion_html']
 # %% ../../nbs/lib/charts.ipynb #b6295558
 from collections import Counter
 from html import escape
+from typing import Callable
 
 from ..errors import ERROR_KINDS, EXTRA, MISSED, Errors, error_example
 
@@ -36,37 +37,38 @@ def bars_svg(
         f'{bar(2.3 * v, BLUE, 1 if n >= 10 else .5)}<text x="238" y="12" fill="currentColor">{v:.1f}'
         f'<tspan opacity=".65" dx="8">{n}</tspan></text></g>')
     body = ''.join(line(i, *r) for i, r in enumerate(rows))
-    return (f'<figure class="bars"><svg viewBox="0 0 480 {26 * len(rows) + 4}" font-size="13" role="img" '
-            f'aria-label="{escape(title)}">{body}</svg></figure>')
+    return (f'<figure class="bars" style="max-width:34rem"><svg viewBox="0 0 480 {26 * len(rows) + 4}" '
+            f'font-size="13" role="img" aria-label="{escape(title)}">{body}</svg></figure>')
 
 # %% ../../nbs/lib/charts.ipynb #a8516cbc
-def errors_html(errors: Errors) -> str:
+def errors_html(errors: Errors, say: Callable = str) -> str: # `say` puts words into another language
     "How often each kind of error occurs, with an example; on a page with a browser, a kind shows its texts."
     often = Counter(e.kind for e in errors)
     share = lambda k: f'<td class="n">{often[k]}</td><td class="n">{100 * often[k] / len(errors):.0f}%</td>'
-    row = lambda i, k: (f'<tr><td><button type="button" data-kind="{i}">{k}</button></td>{share(k)}'
-                        f'<td>{escape(error_example(errors.of(k)[0]))}</td></tr>')
-    body = ''.join(row(i, k) for i, k in enumerate(ERROR_KINDS) if often[k]) or '<tr><td>no errors</td></tr>'
-    said = f'{errors.absent} of {errors.values} strings in answers are not in their text.'
-    head = '<tr><th>error</th><th class="n">n</th><th class="n">share</th><th>for example</th></tr>'
-    return (f'<div class="wide"><table>{head}{body}</table></div>'
-            f'<p class="soft">{said}</p>')
+    row = lambda i, k: (f'<tr><td><button type="button" data-kind="{i}">{say(k)}</button></td>{share(k)}'
+                        f'<td>{escape(error_example(errors.of(k)[0], say))}</td></tr>')
+    body = ''.join(row(i, k) for i, k in enumerate(ERROR_KINDS) if often[k])
+    body = body or f'<tr><td>{say("no errors")}</td></tr>'
+    absent = f"{errors.absent} {say('of')} {errors.values} {say('strings in answers are not in their text')}"
+    head = (f'<tr><th>{say("error")}</th><th class="n">{say("n")}</th><th class="n">{say("share")}</th>'
+            f'<th>{say("for example")}</th></tr>')
+    return f'<div class="wide"><table>{head}{body}</table></div><p class="soft">{absent}</p>'
 
 # %% ../../nbs/lib/charts.ipynb #2d4c2854
-def confusion_html(errors: Errors, most: int = 16) -> str:
+def confusion_html(errors: Errors, most: int = 16, say: Callable = str) -> str:
     "The confusion matrix of the labels that are confused most often, as a table whose cells are tinted."
     pairs = errors.confusion
     wrong = Counter()
     for (g, f), n in pairs.items(): wrong.update({g: n, f: n} if g != f else {})
     labels = [l for l, _ in wrong.most_common() if l not in (MISSED, EXTRA)][:most]
-    if not labels: return '<p class="soft">No label is confused with another.</p>'
+    if not labels: return f'<p class="soft">{say("No label is confused with another.")}</p>'
     def cell(g, f):
         n, tint = pairs.get((g, f), 0), '63 127 212' if g == f else '214 84 61'
         share = n / max(1, sum(pairs.get((g, x), 0) for x in (*labels, MISSED)))
         return f'<td style="background:rgb({tint} / {.75 * share:.2f})">{n or ""}</td>'
     upright = lambda l: ' class="upright"' if any(c > '\u2e80' for c in l) else ''
-    head = ''.join(f'<th><span{upright(l)}>{escape(l)}</span></th>' for l in (*labels, MISSED))
+    head = ''.join(f'<th><span{upright(say(l))}>{escape(say(l))}</span></th>' for l in (*labels, MISSED))
     line = lambda g: ''.join(cell(g, f) for f in (*labels, MISSED))
-    body = ''.join(f'<tr><th>{escape(g)}</th>{line(g)}</tr>' for g in (*labels, EXTRA))
-    corner = f'<thead><tr><th>gold \\ predicted</th>{head}</tr></thead>'
+    body = ''.join(f'<tr><th>{escape(say(g))}</th>{line(g)}</tr>' for g in (*labels, EXTRA))
+    corner = f'<thead><tr><th>{say("gold")} \\ {say("predicted")}</th>{head}</tr></thead>'
     return f'<div class="wide"><table class="heat">{corner}{body}</table></div>'

@@ -7,7 +7,7 @@ __all__ = ['CONTRACT', 'sample_weights', 'special_ids', 'template_name', 'make_c
            'fingerprint', 'merged_adapters', 'contract_differences', 'check_contract']
 
 # %% ../../nbs/lib/contract.ipynb #fdfd6053
-import hashlib, json
+import hashlib
 from pathlib import Path
 
 from transformers.utils import cached_file

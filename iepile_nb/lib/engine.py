@@ -8,6 +8,7 @@ __all__ = ['SlotKVCache', 'inner_model', 'takes_slots', 'empty_cache', 'causal_m
 
 # %% ../../nbs/lib/engine.ipynb #a97d2b67
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any, Iterator
 
 from fastcore.basics import patch
@@ -189,7 +190,9 @@ class ContinuousBatcher:
     "A batch, and the rows that wait for a place in it."
     def __init__(self, model, waiting: list[BatchRow], size: int, weigh: bool = False):
         self.batch, self.waiting, self.weigh = CachedBatch(model, min(size, len(waiting))), waiting, weigh
-        self.width = 4 if model.device.type == 'cpu' else 64 # tokens of a row that are read in one step
+        on_cpu = model.device.type == 'cpu'
+        self.width = 4 if on_cpu else 64               # tokens of a row that are read in one step
+        self.most = 1 << 13 if on_cpu else 1 << 16     # tokens of prompts that are read in one step
 
     def step(self) -> bool:
         "One pass of the model; was there anything to do?"
@@ -218,9 +221,17 @@ def _enter(self: ContinuousBatcher, free):
     known, window = {row.start for row in self.batch.rows if row.prompt}, self.waiting[:len(free)]
     wave = [row for row in window if row.start in known]
     wave = wave or list({row.start: row for row in reversed(window)}.values())[::-1] # the first of each start
+    wave = self._few(wave)
     chosen = set(map(id, wave))
     self.waiting = [row for row in window if id(row) not in chosen] + self.waiting[len(free):]
     self._take(self.batch.enter(wave, free[:len(wave)]), wave)
+
+# %% ../../nbs/lib/engine.ipynb #5eddee14
+@patch
+def _few(self: ContinuousBatcher, rows):
+    "The first rows, one at least, whose prompts can be read together: all take the room of the longest."
+    longest = list(accumulate((len(row.prompt) for row in rows), max))
+    return rows[:max(1, sum((n + 1) * size <= self.most for n, size in enumerate(longest)))]
 
 @patch
 def _leave(self: ContinuousBatcher, free):

@@ -6,7 +6,7 @@
 __all__ = ['Extraction', 'Extractions']
 
 # %% ../../nbs/lib/extraction.ipynb #d03bd6ef
-import csv, io, json
+import csv, io, json, unicodedata
 from pathlib import Path
 from typing import Iterator
 
@@ -75,9 +75,12 @@ class Extractions(list):
             out.writerows(map(_no_formula, (e.text, *cells)) for cells in lines)
         with atomic_write(path) as f: f.write(table.getvalue().encode('utf-8-sig', 'replace'))
 
+# %% ../../nbs/lib/extraction.ipynb #1714cb9e
 def _no_formula(s):
     "A cell that no spreadsheet takes for a formula."
-    return "'" + s if s[:1] in ('=', '+', '-', '@', '\t', '\r') else s
+    if not s: return s
+    sign, kind = unicodedata.normalize('NFKC', s[0]), unicodedata.category(s[0])
+    return "'" + s if sign in '=+-@' or kind[0] in 'CZ' else s # controls, marks that are not seen, blanks
 
 # %% ../../nbs/lib/extraction.ipynb #23dd17b4
 @patch

@@ -78,7 +78,8 @@ def predicted_and_gold(
     gold = parse_gold(row.get('label'))
     read = _annotated_items if isinstance(gold, list) else _answered_items
     annotated = read(task, questions, gold)
-    answered = _answered_items(task, questions, parse_answer(row.get('output'))[0] or {})
+    answer = parse_answer(row.get('output'), [task.answer_key(q) for q in questions])[0] or {}
+    answered = _answered_items(task, questions, answer)
     return labels_by_claim(task, answered), labels_by_claim(task, annotated)
 
 # %% ../../nbs/lib/mistakes.ipynb #6b3aabe9

@@ -18,8 +18,7 @@ from ..tasks import EE, EEA, EET, SPO
 from .predictions import (NO_LABEL, Predictions, read_answer, read_json, row_id, row_task,
                                        shortened, split_instruction)
 from ..scoring import COUNTING_MODES, Counts, add_counts, by_metric, metrics_of, shared_counts
-from .rules import (COUNTED, REPEATS, TextScore, check_choice, group_of, places_of,
-                                 score_predictions)
+from .rules import (COUNTED, REPEATS, TextScore, check_choice, group_of, places_of)
 
 # %% ../../nbs/lib/original_rules.ipynb #6395f576
 @patch

@@ -5,11 +5,11 @@
 # %% auto #0
 __all__ = ['KIND_NAMES', 'READERS', 'ENDED', 'InputOptions', 'ConvertOptions', 'whole_number', 'truth', 'source_of',
            'TypedRelations', 'load_schema', 'load_negatives', 'Block', 'read_blocks', 'block_records', 'Part', 'Piece',
-           'BlockConverter', 'start_worker', 'end_with_parent', 'interrupts_held_back', 'convert_block', 'finished',
-           'worker_pool', 'convert_in_pool', 'Conversion']
+           'BlockConverter', 'start_worker', 'interrupts_held_back', 'convert_block', 'finished', 'worker_pool',
+           'convert_in_pool', 'Conversion']
 
 # %% ../../nbs/lib/parallel.ipynb #b0c3e7bd
-import math, os, re, signal
+import math, re, signal
 from collections import Counter, deque
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields, replace
@@ -17,7 +17,6 @@ from functools import cached_property
 from itertools import islice
 from operator import attrgetter
 from pathlib import Path
-from threading import Thread
 from typing import BinaryIO, Callable, Iterable, Iterator, NamedTuple, get_args
 
 import orjson
@@ -27,6 +26,7 @@ from fastcore.basics import patch
 from ..questions import NAN, Schema, Task
 from .io import (UserError, input_error, is_array, line_blocks, log, part_file, parse_lines,
                               progress, record_rng, text_id)
+from .process import end_with_parent, start_tracker
 from ..tasks import Events, KG, get_task
 from ..records import (are_plain, check_any, check_record, infer_schema, read_records, read_schema,
                                record_blocks, spo_triples)
@@ -239,14 +239,8 @@ class _Worker:
 def start_worker(*settings):
     "Prepare a process of the pool; the settings are those of `BlockConverter`."
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    Thread(target=end_with_parent, daemon=True).start()
+    end_with_parent()
     _Worker.converter = BlockConverter(*settings)
-
-def end_with_parent():
-    "Wait until the process that started this one has ended, in whatever way, and end too."
-    from multiprocessing import parent_process
-    parent_process().join()
-    os._exit(1)
 
 # %% ../../nbs/lib/parallel.ipynb #379d43ad
 @contextmanager
@@ -279,6 +273,7 @@ def worker_pool(workers: int, *settings):
     "A pool of processes that are ready to convert; the settings are those of `BlockConverter`."
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
+    start_tracker()
     return ProcessPoolExecutor(workers, get_context('spawn'), start_worker, settings)
 
 # %% ../../nbs/lib/parallel.ipynb #ce8b9819

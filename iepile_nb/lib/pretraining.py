@@ -7,7 +7,6 @@ __all__ = ['RUN_STATE', 'muon_and_adamw', 'PretrainingRun', 'greedy_answers', 's
 
 # %% ../../nbs/lib/pretraining.ipynb #fead2e32
 import json, math, random, time
-from itertools import islice
 from pathlib import Path
 from typing import Iterable, Iterator
 

@@ -47,13 +47,19 @@ def new_folder(folder: str | Path) -> Path:
         raise UserError(f'{folder} is not empty; choose another --output_dir')
     return folder
 
+def _save(model, folder):
+    "Save a model; one that was unpacked cannot take the names of the packed files again."
+    try: model.save_pretrained(folder)
+    except NotImplementedError: model.save_pretrained(folder, save_original_format=False)
+
+# %% ../../nbs/lib/publish.ipynb #8b274ba3
 def save_merged(model, tokenizer, folder: str | Path, agreed: dict | None = None):
     "Save a merged model; the folder appears when it is complete. The prompt's contract goes with it."
     folder = new_folder(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     new = Path(tempfile.mkdtemp(dir=folder.parent, prefix='.merging'))
     try:
-        model.save_pretrained(new)
+        _save(model, new)
         tokenizer.save_pretrained(new)
         text = json.dumps({**(agreed or {}), 'base_weights': None}, ensure_ascii=False)
         if agreed: (new/CONTRACT).write_text(text, encoding='utf-8')

@@ -11,7 +11,7 @@ import errno, hashlib, json, os, shutil, signal, threading
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from .checkpoints import SEAL, changed, checkpoints, flaw, last_checkpoint, read_object
+from .checkpoints import SEAL, changed, checkpoints, flaw, last_checkpoint, object_or_none
 from .io import UserError, log
 from .options import TrainOptions
 
@@ -57,7 +57,7 @@ def usable_checkpoint(
     why = ''
     for p in reversed(checkpoints(folder)):
         problem = flaw(p)
-        if not problem and (differs := differences(card, read_object(p/SEAL)['run'])):
+        if not problem and (differs := differences(card, object_or_none(p/SEAL)['run'])):
             problem = f'it is of another run ({differs[0]})'
         if not problem: return str(p), why
         why = why or f'{p.name}: {problem}'
@@ -70,7 +70,7 @@ def lost_result(
     old: dict,     # the card in it, see `run_card`, with `finished` and `files`
 ) -> str | None:   # in words
     "What is missing of the result of a finished run; None if all is there."
-    record, files = read_object(folder/'train_log.json') or {}, old.get('files')
+    record, files = object_or_none(folder/'train_log.json') or {}, old.get('files')
     if not isinstance(files, dict): # an earlier version kept no list
         weights = [*folder.glob('*.safetensors'), *folder.glob('*.bin')]
         files, lost = {}, not [p for p in weights if p.name != 'training_args.bin']
@@ -101,7 +101,7 @@ def resume_from(
 # %% ../../nbs/lib/resume.ipynb #03947b01
 def _card_in(folder):
     "The card of the run in a folder; None if there is none. One that cannot be read is said."
-    path, old = folder/'iepile_train.json', read_object(folder/'iepile_train.json')
+    path, old = folder/'iepile_train.json', object_or_none(folder/'iepile_train.json')
     if old and isinstance(old.get('options'), dict): return old
     if path.exists():
         if not checkpoints(folder):

@@ -115,7 +115,7 @@ def _unasked_note(labels, line):
     n, one = labels.total(), len(labels) == 1
     named = next(iter(labels)) if one else _listed(labels)
     return (f"{n} annotation{'s' * (n > 1)} under {'a label that was' if one else 'labels that were'} never "
-            f'asked: {shortened(named)}; they are not in the score; line {line}')
+            f"asked: {shortened(named)}; {'they are' if n > 1 else 'it is'} not in the score; line {line}")
 
 # %% ../../nbs/lib/rules.ipynb #92e88050
 def _input_notes(odd, bad):

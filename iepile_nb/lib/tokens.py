@@ -59,9 +59,9 @@ def join_tokens(
     letters = ''.join(tokens)
     single = len(re.findall(f'[{CJK}]', letters)) > len(letters) / 5 # Chinese: a letter may be a token
     for t in tokens:
-        if _blank(before, t, single, quotes % 2): text += ' '
+        if t and _blank(before, t, single, quotes % 2): text += ' '
         places.append((len(text), len(text) + len(t)))
-        text, before, quotes = text + t, t, quotes + (t == '"')
+        text, before, quotes = text + t, t or before, quotes + (t == '"')
     return text, places
 
 # %% ../../nbs/lib/tokens.ipynb #966d327b
@@ -74,7 +74,8 @@ def from_tokens(
         if len(tokens) != len(tags): raise UserError(f'{len(tokens)} tokens, but {len(tags)} tags')
     text, places = join_tokens(tokens)
     found = [span for tags in layers for span in bio_spans(tags)]
-    spans = {i: (l, [(places[a][0], places[b-1][1])]) for i, (a, b, l) in enumerate(found)}
+    ends = [[p for p in places[a:b] if p[0] < p[1]] for a, b, _ in found] # without empty tokens
+    spans = {i: (l, [(p[0][0], p[-1][1])]) for i, (p, (_, _, l)) in enumerate(zip(ends, found)) if p}
     return {k: from_spans(text, spans)[k] for k in ('text', 'entity')}
 
 # %% ../../nbs/lib/tokens.ipynb #1c0e4e31

@@ -1,9 +1,9 @@
 "`iepile_model`: plan, merge, push, presets."
-import json
+import json, shutil
 
 import pytest
 import torch
-from helpers.models import lively_adapter, logits, with_contract
+from helpers.models import eight_bit_floats, four_bits, lively_adapter, logits, with_contract
 
 from iepile_nb.base import load_base
 from iepile_nb.cli.model import main
@@ -113,3 +113,58 @@ def test_what_cannot_be_pushed(adapter, tmp_path, capsys):
 def test_stray_arguments_are_refused():
     with pytest.raises(SystemExit) as e: main(['presets', '--stray'])
     assert e.value.code == 2
+
+
+# What is refused, in one line
+
+def one_line(capsys):
+    "The only line on standard error, without torch's advice to open a pickle all the same."
+    out, err = capsys.readouterr()
+    assert err.startswith('error: ') and err.count('\n') == 1 and 'weights_only' not in err
+    return err
+
+
+class Runs:
+    "Writes a file when it is unpickled."
+    def __init__(self, path): self.path = path
+    def __reduce__(self): return open, (str(self.path), 'w')
+
+
+def test_a_pickle_that_runs_code_is_not_merged(llama_dir, adapter, tmp_path, capsys):
+    bad = shutil.copytree(adapter, tmp_path/'bad')
+    (bad/'adapter_model.safetensors').unlink()
+    torch.save({'a': Runs(tmp_path/'ran')}, bad/'adapter_model.bin')
+    assert merge(llama_dir, bad, tmp_path/'m') == 1
+    assert 'a pickle that holds more than numbers' in one_line(capsys)
+    assert not (tmp_path/'ran').exists() and not (tmp_path/'m').exists()
+
+
+@pytest.mark.parametrize('own', [
+    {'model_type': 'strange', 'auto_map': {'AutoConfig': 'c.Config', 'AutoModelForCausalLM': 'c.Model'}},
+    {'model_type': 'strange'}, {'model_type': None}, {'hidden_size': 'wide'}])
+def test_a_plan_for_a_model_that_cannot_be_made(llama_dir, tmp_path, capsys, own):
+    folder = shutil.copytree(llama_dir, tmp_path/'own')
+    config = json.loads((folder/'config.json').read_text())
+    (folder/'config.json').write_text(json.dumps({**config, **own}))
+    (folder/'c.py').write_text(f'open({str(tmp_path/"ran")!r}, "w")')
+    rows = rows_file(tmp_path/'train.json')
+    assert main(['plan', '--model_name_or_path', str(folder), '--train_file', rows]) == 1
+    assert ('--trust_remote_code' if 'auto_map' in own else 'cannot be loaded') in one_line(capsys)
+    assert not (tmp_path/'ran').exists()
+
+
+def test_a_plan_for_a_broken_tokenizer(llama_dir, tmp_path, capsys):
+    folder = shutil.copytree(llama_dir, tmp_path/'own')
+    (folder/'tokenizer.json').write_text('{"version": "1.0"}')
+    rows = rows_file(tmp_path/'train.json')
+    assert main(['plan', '--model_name_or_path', str(folder), '--train_file', rows]) == 1
+    assert 'cannot be loaded' in one_line(capsys)
+
+
+@pytest.mark.parametrize('store', [four_bits, eight_bit_floats])
+def test_merging_into_a_base_that_is_stored_in_few_bits(llama_dir, adapter, tmp_path, store):
+    store(llama_dir, tmp_path/'small')
+    assert merge(tmp_path/'small', adapter, tmp_path/'m') == 0
+    whole, _ = load_base(tmp_path/'m')
+    assert not getattr(whole, 'is_quantized', False)
+    assert torch.allclose(logits(whole), logits(load_model(tmp_path/'small', adapter)[0]), atol=.1)

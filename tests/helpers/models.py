@@ -2,6 +2,7 @@
 import json, shutil
 
 import torch
+from safetensors.torch import load_file, save_file
 
 from iepile_nb.base import load_base
 from iepile_nb.lora import add_lora
@@ -31,3 +32,23 @@ def with_contract(folder, base, adapter, under='', template='llama2', **more):
 def logits(model):
     "What a model says after four tokens."
     with torch.no_grad(): return model(torch.tensor([[0, 70, 80, 90]])).logits[0, -1]
+
+
+def four_bits(base, folder):
+    "Save a base in the 4 bits of bitsandbytes."
+    for part in load_base(base, 4): part.save_pretrained(folder)
+    return folder
+
+
+def eight_bit_floats(base, folder):
+    "Save a base in floats of 8 bits, with a scale for each block of 128 by 128."
+    shutil.copytree(base, folder)
+    config, weights = json.loads((folder/'config.json').read_text()), load_file(folder/'model.safetensors')
+    for k in [k for k in weights if '_proj.weight' in k]:
+        scale = weights[k].abs().max() / 448
+        weights[k] = (weights[k] / scale).to(torch.float8_e4m3fn)
+        weights[f'{k}_scale_inv'] = scale.repeat(*(-(-n // 128) for n in weights[k].shape))
+    how = {'quant_method': 'fp8', 'weight_block_size': [128, 128], 'activation_scheme': 'dynamic'}
+    (folder/'config.json').write_text(json.dumps({**config, 'quantization_config': how}))
+    save_file(weights, folder/'model.safetensors', {'format': 'pt'})
+    return folder

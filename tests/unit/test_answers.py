@@ -22,15 +22,16 @@ def told(answer):
 @pytest.mark.parametrize('fault, note', [
     ('{"a": ["X"], "b": []', BRACKETS), ('{"a": ["X"}', BRACKETS), ('{"a": ["X",],}', COMMA),
     ("{'a': ['X']}", QUOTES), ('{"a": ["X"], "c": None}', PYTHON), ('{"a": ["X\nY"]}', BREAK),
-    ('{"a": ["X\\\'s"]}', ESCAPE), ('{"a": ["X", 7]}', NUMBERS), ('```json\n{"a": ["X"]\n```\nDone.', BRACKETS)])
+    ('{"a": ["X\\\'s"]}', ESCAPE), ('{"a": ["X", 7]}', NUMBERS),
+    ('```json\n{"a": ["X"]\n```\nDone.', BRACKETS)])
 def test_faults_with_one_reading_are_mended(fault, note):
     answer, repair, problems = told(fault)
     assert answer['a'][0][0] == 'X' and repair == note and not problems
 
 
 @pytest.mark.parametrize('broken', [
-    '{"a": ["X"', '{"a": ["X" "Y"]}', "{'a': ['X's']}", '{"a": ["X", "b": []}', '{a: ["X"]}', '{"a": ["X"], "b"',
-    '{"a": ["X"],', '{"a": ["X", 20', '{"a": ["\\q"]}', '{"a": ("X")}', '{"a": ["X"],, "b": []}'][1:])
+    '{"a": ["X" "Y"]}', "{'a': ['X's']}", '{"a": ["X", "b": []}', '{a: ["X"]}', '{"a": ["X"], "b"',
+    '{"a": ["X"],', '{"a": ["X", 20', '{"a": ["\\q"]}', '{"a": ("X")}', '{"a": ["X"],, "b": []}'])
 def test_what_needs_a_guess_is_not_read(broken):
     assert told(broken)[0] is None and told(broken)[1] in ('cut off', 'broken JSON')
 
@@ -43,14 +44,16 @@ def test_marks_within_an_answer_are_text():
 
 def test_other_marks_of_thoughts():
     for frame in ('[THINK]{"a": ["Y"]}[/THINK]%s', '◁think▷{"a": ["Y"]}◁/think▷%s',
-                  '<|channel|>analysis<|message|>{"a": ["Y"]}<|end|><|start|>assistant<|channel|>final<|message|>%s',
-                  '<think>{"a": ["Y"]}</think><answer>%s</answer>', '<think>one</think>x<think>two {"a": ["Y"]}</think>%s'):
+                  '<|channel|>analysis<|message|>{"a": ["Y"]}<|end|><|channel|>final<|message|>%s',
+                  '<think>{"a": ["Y"]}</think><answer>%s</answer>',
+                  '<think>one</think>x<think>two {"a": ["Y"]}</think>%s'):
         assert parse_answer(frame % GOOD, ASKED)[0] == json.loads(GOOD)
     assert parse_answer(f'{GOOD} <think>Is that', ASKED)[0] == json.loads(GOOD)
 
 
 def test_what_is_passed_over_is_told():
-    assert told('{"a": ["X"]} {"a": ["Y"]}') == ({'a': ['X']}, 'text after the JSON', ['a: answered again in another object'])
+    again = ['a: answered again in another object']
+    assert told('{"a": ["X"]} {"a": ["Y"]}') == ({'a': ['X']}, 'text after the JSON', again)
     assert told('{"a": ["X"]}, "b": ["Y"]}')[2] == ['b: stands outside of the object']
     assert told('{"a": ["X"]} {"b": ["Y" "Z"]}')[2] == ['a part that cannot be read: broken JSON']
     assert told('{"a": ["X"]} {"z": ["Y"]}')[2] == ['an object without a label that was asked']

@@ -1,6 +1,7 @@
 "What an adapter expects: its contract, what differs from it, presets."
 import json, shutil
 from copy import deepcopy
+from pathlib import Path
 
 import pytest
 import torch
@@ -138,3 +139,19 @@ def test_presets(name):
     assert p['template'] in (*TEMPLATES, 'auto')
     o = settings(preset=name, cutoff_len=99)
     assert o.cutoff_len == 99 and o.lora_r == p['lora_r'] and o.model_name_or_path == p['model_name_or_path']
+
+
+# Damaged
+
+@pytest.mark.parametrize('change, says', [
+    (lambda c: '{"template": ', 'cannot be read'), (lambda c: '[1]', 'holds no JSON object'),
+    (lambda c: '', 'is empty'),
+    (lambda c: {**c, 'pieces': 'Q: {{query}}'}, "see its key 'pieces'"),
+    (lambda c: {k: v for k, v in c.items() if k != 'special_tokens'}, "see its key 'special_tokens'"),
+    (lambda c: {**c, 'base_weights': 'none'}, "see its key 'base_weights'")])
+def test_a_damaged_contract_is_one_line(llama, agreed, change, says):
+    file = Path(agreed)/'prompt.json'
+    new = change(json.loads(file.read_text()))
+    file.write_text(new if isinstance(new, str) else json.dumps(new))
+    with pytest.raises(UserError) as e: choose_template(*llama, adapter=agreed)
+    assert says in str(e.value) and str(file) in str(e.value)

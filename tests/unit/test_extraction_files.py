@@ -46,3 +46,13 @@ def test_graphs():
     assert extraction('RE', '', {'r': []}).graph()._repr_html_() == '<i>nothing to draw</i>'
     with pytest.raises(UserError, match='NER answers hold no triples; those of RE'):
         extraction('NER', '', {'a': ['x']}).triples()
+
+
+BEGINNINGS = ['=A1', '+1', '-1', '@f', '\t=A1', '\r=A1', '\n=A1', ' =A1', '\0=A1', '\ufeff=A1', '\u3000=A1',
+              '\u200b=A1', '＝A1', '＋1', '－1', '＠f', '﹦A1', '\x0b+1']
+
+@pytest.mark.parametrize('cell', BEGINNINGS)
+def test_whatever_may_begin_a_formula_is_marked(cell, tmp_path):
+    extraction('NER', 'Ines', {'a': [cell, 'Ines', '1=1']}).to_csv(tmp_path/'x.csv')
+    with open(tmp_path/'x.csv', encoding='utf-8-sig', newline='') as f: table = list(csv.reader(f))
+    assert table[1:] == [['Ines', 'a', "'" + cell], ['Ines', 'a', 'Ines'], ['Ines', 'a', '1=1']]

@@ -129,7 +129,7 @@ def test_a_misshapen_adapter_changes_nothing(tmp_path):
     ex, text = Extractor('tiny', template='auto'), 'Ines moved to Porto.'
     before = dict(Extractor('tiny').extract(text, ['person']))
     for _ in range(2):
-        with pytest.raises(UserError, match='bad does not fit this model'): ex.load('bad', tmp_path/'bad')
+        with pytest.raises(UserError, match='bad does not fit tiny'): ex.load('bad', tmp_path/'bad')
         assert dict(ex.extract(text, ['person'])) == before
         assert 'bad' not in getattr(ex.model, 'peft_config', {})
         ex.load('good', tmp_path/'good')

@@ -73,7 +73,7 @@ def test_a_notebook_opens_like_all_others(path):
     assert path.read_text(encoding='utf-8') == dressed(path), 'run `make export`'
     assert re.match(r'# [^\n]+\n\n> [^\n]+', ''.join(cells[0]['source']))
     assert not any(o['output_type'] == 'error' for c in cells for o in c.get('outputs', []))
-    if is_lesson(path): assert 'colab-badge' in ''.join(cells[0]['source'])
+    if is_lesson(path): assert 'Open in Colab' in ''.join(cells[0]['source'])
 
 
 def test_light_modules_stay_light():

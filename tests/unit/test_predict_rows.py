@@ -136,8 +136,8 @@ def test_each_row_is_shown_when_it_is_done(monkeypatch, tiny):
         return found
     monkeypatch.setattr(Decoder, 'answer_all', noting)
     assert len(list(predict(some_rows(10), *tiny, max_new_tokens=4, batch_size=1))) == 10
-    # the two longest rows come first; one more than are done, as the next is under way
-    assert shown == [3, 10]
+    # the two longest rows come first; one more than are done, as the next one is awaited
+    assert shown == [3, 11]
 
 
 def test_what_is_answered_is_not_asked_again_when_memory_runs_out(tiny):

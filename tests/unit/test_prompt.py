@@ -72,7 +72,8 @@ def test_chat_templates_that_cannot_be_used_for_one_question(tokenizer, chat, sa
 @pytest.mark.parametrize('chat, text', [
     ("{% if strftime_now is defined %}{% set day = strftime_now('%d %b %Y') %}{% endif %}Today: {{ day }}\n",
      'Today: 26 Jul 2024\n'),
-    ("{%- macro head() %}{{ strftime_now('%A, %-d %B %Y') }}{% endmacro %}{{ head() }}\n", 'Friday, 26 July 2024\n'),
+    ("{%- macro head() %}{{ strftime_now('%A, %-d %B %Y') }}{% endmacro %}{{ head() }}\n",
+     'Friday, 26 July 2024\n'),
     ("\n{{ strftime_now('%Y-%m-%d') }} ", '\n2024-07-26 '), ('{{ date_string }} ', '26 Jul 2024 ')])
 def test_a_template_writes_the_same_day_at_any_time(tokenizer, chat, text):
     tok = with_chat(tokenizer, chat + '{% for m in messages %}{{ m.content }}{% endfor %}')

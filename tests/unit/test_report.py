@@ -86,5 +86,5 @@ def test_the_widget_browser_picks_and_falls_back(monkeypatch):
 def test_the_demo_shows_all_its_answers(tmp_path):
     write_jsonl(tmp_path/'after'/'zh_NER.json', hostile(2))
     page = demo_report({'scores': results()['scores']}, tmp_path/'r.html').read_text(encoding='utf-8')
-    assert 'Every answer after training' in page and 'Errors after training' in page
-    assert page.count('<script') == 2
+    for part in ('训练后的全部回答', '训练后的得分', '95% 区间', '各标签的 F1', 'class="heat"'): assert part in page
+    assert page.count('<script') == 2 and '<html lang="zh">' in page

@@ -129,7 +129,9 @@ def test_layer_names(text, names): assert layer_names(text) == names
 
 
 def test_options_of_an_adapter_that_names_few(tmp_path):
-    config = dict(r=8, lora_alpha=16, target_modules=['q_proj'], base_model_name_or_path='x')
+    own = dict(target_modules=['q_proj'], base_model_name_or_path='x')
+    config = dict(peft_type='LORA', r=8, lora_alpha=16, **own)
+    (tmp_path/'adapter_model.safetensors').write_bytes(b'looked at later')
     (tmp_path/'adapter_config.json').write_text(json.dumps(config))
     for kw in (dict(use_dora=True), dict(additional_target='lm_head')):
         says = f'--{[*kw][0]} .*, but the adapter'

@@ -175,7 +175,7 @@ def test_vectors_before_the_prompt_are_not_supported(llama_dir, tmp_path, config
 
 
 @pytest.mark.parametrize('config', [
-    IA3Config(target_modules=['k_proj', 'down_proj'], feedforward_modules=['down_proj'], init_ia3_weights=False),
+    IA3Config(target_modules=['down_proj'], feedforward_modules=['down_proj'], init_ia3_weights=False),
     LoHaConfig(target_modules=['q_proj'], init_weights=False)], ids=['ia3', 'loha'])
 def test_other_kinds_that_change_layers_are_loaded(llama_dir, tmp_path, config):
     made = get_peft_model(load_base(llama_dir)[0], config).eval()
@@ -195,6 +195,7 @@ def test_a_model_is_as_before_when_an_adapter_did_not_fit(llama_dir, good, chang
     model = put_adapter(base, good, 'good')
     with_it = logits(model)
     with pytest.raises(UserError): put_adapter(model, bad, 'bad')
+    with pytest.raises(UserError, match="an adapter 'good' on this"): put_adapter(model, good, 'good')
     assert list(model.peft_config) == ['good'] and torch.equal(logits(model), with_it)
 
 

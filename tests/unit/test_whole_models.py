@@ -3,7 +3,7 @@ import json, shutil
 
 import pytest
 import torch
-from helpers.models import logits
+from helpers.models import eight_bit_floats, logits
 from safetensors.torch import load_file, save_file
 
 from iepile_nb.base import load_base
@@ -91,16 +91,9 @@ def test_numbers_that_can_be_computed_are_passed_over(model_of):
     assert logits(load_base(model_of(older))[0]).isfinite().all()
 
 
-def test_eight_bit_floats_are_run_as_they_are_stored(llama_dir, model_of):
+def test_eight_bit_floats_are_run_as_they_are_stored(llama_dir, tmp_path):
     "Without a GPU transformers computes with them in 16 bits or more."
-    def change(weights):
-        for k in [k for k in weights if '_proj.weight' in k]:
-            scale = weights[k].abs().max() / 448
-            weights[k] = (weights[k] / scale).to(torch.float8_e4m3fn)
-            rows, columns = (-(-n // 128) for n in weights[k].shape)
-            weights[f'{k}_scale_inv'] = scale.repeat(rows, columns)
-    own = {'quant_method': 'fp8', 'weight_block_size': [128, 128], 'activation_scheme': 'dynamic'}
-    small, _ = load_base(model_of(change, quantization_config=own))
+    small, _ = load_base(eight_bit_floats(llama_dir, tmp_path/'small'))
     near = torch.nn.functional.cosine_similarity(logits(load_base(llama_dir)[0]), logits(small).float(), 0)
     assert near > .95
 
