@@ -27,7 +27,7 @@ from .lib.fast_rows import convert_lines
 from .train import train
 from .infer import predict
 from .evaluate import evaluate
-from .lib.options import usual_training
+from .lib.presets import training_settings
 from .lib.samples import sample_data
 from .lib.validation import score_answers
 from .report import demo_report
@@ -235,7 +235,7 @@ def run_demo(
 # %% ../nbs/21_course.ipynb #3acba192
 def _settings(model, bits, options):
     "What the page says of the training, the settings that suit the base among them."
-    return {'model': model, 'bits': bits, **usual_training(model), **DEMO_TRAINING, **options}
+    return {'model': model, 'bits': bits, **training_settings(model), **DEMO_TRAINING, **options}
 
 def _about(jobs):
     "What the page says it is about."

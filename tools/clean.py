@@ -29,6 +29,7 @@ def clean_cell(cell):
 def cleaned(path):
     "The text of a notebook's file as it should be."
     nb = json.loads(path.read_text(encoding='utf-8'))
+    nb['metadata'].pop('widgets', None)
     for cell in nb['cells']: clean_cell(cell)
     return json.dumps(nb, ensure_ascii=False, indent=1) + '\n'
 

@@ -11,38 +11,12 @@ from iepile_nb.lib.options import settings
 from iepile_nb.lib.presets import training_settings
 
 
-<<<<<<< HEAD
 @pytest.mark.parametrize('given,rate', [
     ({}, 3e-3), (dict(preset='colab-t4'), 2e-4), (dict(learning_rate=1e-4), 1e-4),
     (dict(model_name_or_path='Qwen/Qwen3-4B'), 2e-4), (dict(model_name_or_path='someone/model'), 2e-4),
     (dict(model_name_or_path='someone/model', finetuning_type='full'), 2e-5),
     (dict(model_name_or_path='Qwen/Qwen2.5-72B'), 1e-4),
     (dict(model_name_or_path='x/y', learning_rate=None), 2e-4)])
-=======
-SIZES = [('Qwen/Qwen2.5-0.5B-Instruct', .5), ('meta-llama/Llama-2-13b-chat-hf', 13),
-         ('models/SmolLM2-135M', .135), ('mistralai/Mixtral-8x7B-v0.1', 56), ('google/flan-t5-small', None),
-         ('Qwen3-4bit', None)]
-
-@pytest.mark.parametrize('name,size', SIZES)
-def test_the_size_of_a_base_by_its_name(name, size): assert billions(name) == size
-
-
-def test_the_size_of_a_base_by_its_shapes(tmp_path):
-    "That of Llama 2 7B; a name that says otherwise does not count."
-    shapes = dict(hidden_size=4096, num_hidden_layers=32, vocab_size=32000)
-    (tmp_path/'mine-70b').mkdir()
-    (tmp_path/'mine-70b/config.json').write_text(json.dumps(shapes))
-    assert 6 < billions(str(tmp_path/'mine-70b')) < 8
-
-
-RATES = [({}, 3e-3), (dict(preset='colab-t4'), 2e-4), (dict(learning_rate=1e-4), 1e-4),
-         (dict(model_name_or_path='Qwen/Qwen3-4B'), 2e-4), (dict(model_name_or_path='someone/model'), 2e-4),
-         (dict(model_name_or_path='someone/model', finetuning_type='full'), 2e-5),
-         (dict(model_name_or_path='Qwen/Qwen2.5-72B'), 1e-4),
-         (dict(model_name_or_path='x/y', learning_rate=None), 2e-4)]
-
-@pytest.mark.parametrize('given,rate', RATES)
->>>>>>> 4db9a37d0574789a1a1bc29af941076be6571b78
 def test_the_learning_rate_that_was_not_given(given, rate):
     o = settings(**given)
     assert o.learning_rate == rate and ('learning_rate' in o.chosen) == (given.get('learning_rate') is None)
