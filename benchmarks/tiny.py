@@ -21,7 +21,7 @@ import torch
 from common import arguments, write
 from iepile_nb.convert import convert
 from iepile_nb.lib.io import log, record_rng, write_jsonl
-from iepile_nb.lib.options import usual_training
+from iepile_nb.lib.presets import training_settings
 from iepile_nb.course import DEMO_TRAINING, Job, read_job, side_by_side, test_rows, train_rows
 from iepile_nb.scoring import Counts, match_counts
 from iepile_nb.evaluate import evaluate
@@ -91,7 +91,7 @@ def adapter(language, folder):
     record_rng(SEED, language).shuffle(rows)
     write_jsonl(folder/f'{language}.json', rows)
     start = time.monotonic()
-    half = usual_training('tiny')['per_device_train_batch_size'] // 2 # each of two processes
+    half = training_settings('tiny')['per_device_train_batch_size'] // 2 # each of two processes
     options = [f'--{k}={v}' for k, v in (DEMO_TRAINING | {'per_device_train_batch_size': half}).items()]
     files = ['--train_file', folder/f'{language}.json', '--output_dir', folder/language]
     train = [sys.executable, '-m', 'iepile_nb.train', '--nproc=2', '--model_name_or_path=tiny', '--use_cpu']

@@ -11,9 +11,8 @@ import os, time
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from itertools import chain
-from multiprocessing import get_context, parent_process
+from multiprocessing import active_children, get_context
 from pathlib import Path
-from threading import Thread
 from typing import Callable, Iterable, NamedTuple
 import orjson
 from .questions import Schema, Task, encode, unique
@@ -27,7 +26,8 @@ from .lib.fast_rows import convert_lines
 from .train import train
 from .infer import predict
 from .evaluate import evaluate
-from .lib.options import usual_training
+from .lib.presets import training_settings
+from .lib.process import end_with_parent, start_tracker
 from .lib.samples import sample_data
 from .lib.validation import score_answers
 from .report import demo_report
@@ -192,20 +192,17 @@ def side_by_side(
     import torch
     if len(groups) == 1 or torch.cuda.is_available(): return list(map(work, groups))
     threads, spawn = max(1, (os.cpu_count() or 1) // len(groups)), get_context('spawn')
+    start_tracker()
     with ProcessPoolExecutor(len(groups), spawn, initializer=_begin, initargs=(threads,)) as pool:
-        return list(pool.map(work, groups))
+        try: return list(pool.map(work, groups))
+        except BaseException: # else the pool waits until the others have done their work
+            for child in active_children(): child.terminate()
+            raise
 
 # %% ../nbs/21_course.ipynb #0ac3f5a9
-def _end_with_parent():
-    "Let this process end as soon as its parent has ended."
-    def wait():
-        parent_process().join()
-        os._exit(1)
-    Thread(target=wait, daemon=True).start()
-
 def _begin(threads):
     "What a process does first: its share of the threads, and log lines as in a command."
-    _end_with_parent()
+    end_with_parent()
     import torch
     torch.set_num_threads(threads)
     start_logging()
@@ -235,7 +232,7 @@ def run_demo(
 # %% ../nbs/21_course.ipynb #3acba192
 def _settings(model, bits, options):
     "What the page says of the training, the settings that suit the base among them."
-    return {'model': model, 'bits': bits, **usual_training(model), **DEMO_TRAINING, **options}
+    return {'model': model, 'bits': bits, **training_settings(model), **DEMO_TRAINING, **options}
 
 def _about(jobs):
     "What the page says it is about."
