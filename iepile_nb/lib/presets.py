@@ -18,7 +18,8 @@ from .templates import Template
 def _training(rate, passes, batch, accumulate, r, alpha, dropout, **more):
     "The settings of a training under the names of their options."
     return dict(learning_rate=rate, num_train_epochs=passes, per_device_train_batch_size=batch,
-                gradient_accumulation_steps=accumulate, lora_r=r, lora_alpha=alpha, lora_dropout=dropout, **more)
+                gradient_accumulation_steps=accumulate, lora_r=r, lora_alpha=alpha,
+                lora_dropout=dropout, **more)
 
 TRAINING = { # learning rate, passes, rows in a batch, batches in a step, r, alpha, dropout
     'tiny':      _training(3e-3, 5., 16, 1, 32, 64., 0., neftune_noise_alpha=5., lr_scheduler_type='cosine'),
