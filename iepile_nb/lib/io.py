@@ -22,11 +22,10 @@ from typing import Any, BinaryIO, Callable, Iterable, Iterator
 import orjson
 
 from .chance import KeyedRandom, record_rng
+from .json_values import parsed
 from .process import lock_file, names_file
 
 _all_ = ['KeyedRandom', 'record_rng']
-
-from .json_values import parsed
 
 # %% ../../nbs/lib/io.ipynb #4a23c711
 log = logging.getLogger('iepile_nb')
