@@ -1,4 +1,4 @@
-"Take out of stored outputs what tells a reader nothing: progress bars, and what other packages warn of; run by `make export`."
+"Take progress bars and other packages' warnings out of stored outputs; run by `make export`."
 import json
 import re
 
@@ -6,21 +6,23 @@ from dress import notebooks
 
 BAR = re.compile(r'\d%\|.*\||\d(it/s|s/it)\b')
 WARNING = re.compile(r'\w*Warning\b|findfont|Failed to load')
-PLACE = re.compile(r'(?<![\w.])/(tmp|root|home|Users|content)/') # of one machine; nothing here can say what should stand there
+PLACE = re.compile(r'(?<![\w.])/(tmp|root|home|Users|content)/') # a path of one machine
 
 
 def texts(output):
     "The strings of an output that are read; pictures are none."
     data = output.get('data', {'text': output.get('text', '')})
-    return {kind: ''.join(t) for kind, t in data.items() if not kind.startswith('image/') and isinstance(t, (str, list))}
+    read = {k: t for k, t in data.items() if not k.startswith('image/') and isinstance(t, (str, list))}
+    return {kind: ''.join(t) for kind, t in read.items()}
 
 
 def clean_cell(cell):
-    "Drop progress bars that were displayed, and the lines of streams that are bars or warnings; `cell` is changed in place."
+    "Drop displayed progress bars, and lines that are bars or warnings; `cell` is changed in place."
     kept = []
     for o in cell.get('outputs', []):
         if o['output_type'] == 'stream':
-            o['text'] = [l for l in texts(o)['text'].splitlines(keepends=True) if not (BAR.search(l) or WARNING.search(l))]
+            lines = texts(o)['text'].splitlines(keepends=True)
+            o['text'] = [l for l in lines if not (BAR.search(l) or WARNING.search(l))]
             if o['text']: kept.append(o)
         elif not BAR.search(texts(o).get('text/plain', '')): kept.append(o)
     if 'outputs' in cell: cell['outputs'] = kept
@@ -29,6 +31,7 @@ def clean_cell(cell):
 def cleaned(path):
     "The text of a notebook's file as it should be."
     nb = json.loads(path.read_text(encoding='utf-8'))
+    nb['metadata'].pop('widgets', None)
     for cell in nb['cells']: clean_cell(cell)
     return json.dumps(nb, ensure_ascii=False, indent=1) + '\n'
 

@@ -1,4 +1,4 @@
-"Give every notebook its first cells: the link of a lesson to Colab, what to install there, and the folder it works in."
+"Give every notebook its first cells: a lesson's link to Colab, what to install there, the working folder."
 import hashlib
 import json
 from configparser import ConfigParser
@@ -41,12 +41,13 @@ def dress(nb, path):
     own = hashlib.sha256(path.name.encode()).hexdigest()[:8]
     cells = [c for c in nb['cells'] if c.get('id') != own]
     start = INSTALL.format(repo=repo(), name=repo().partition('/')[2]) if is_lesson(path) else START
-    at = 1 + any('#| default_exp' in ''.join(c['source']) for c in cells[:2]) # after the title, and the name of the module
+    at = 1 + any('#| default_exp' in ''.join(c['source']) for c in cells[:2]) # after title and module
     cells.insert(at, {'cell_type': 'code', 'execution_count': None, 'id': own, 'metadata': {}, 'outputs': [],
                       'source': start.splitlines(keepends=True)})
     if is_lesson(path):
         title = ''.join(cells[0]['source']).partition('\n\n[')[0]
-        link = f'[Open in Colab]({COLAB}/github/{repo()}/blob/main/nbs/{path.name})' # no badge: it would need a network
+        # no badge, which would need a network
+        link = f'[Open in Colab]({COLAB}/github/{repo()}/blob/main/nbs/{path.name})'
         cells[0]['source'] = f'{title}\n\n{link}'.splitlines(keepends=True)
         nb['metadata'].update(accelerator='GPU', colab={'gpuType': 'T4', 'provenance': []})
     nb['cells'] = cells
@@ -55,7 +56,8 @@ def dress(nb, path):
 
 def dressed(path):
     "The text of a notebook's file as it should be."
-    return json.dumps(dress(json.loads(path.read_text(encoding='utf-8')), path), ensure_ascii=False, indent=1) + '\n'
+    nb = dress(json.loads(path.read_text(encoding='utf-8')), path)
+    return json.dumps(nb, ensure_ascii=False, indent=1) + '\n'
 
 
 if __name__ == '__main__':

@@ -1,6 +1,7 @@
 """The rules of the house, checked over the whole syntax tree; `python tools/layout.py` lists what breaks one.
 
-`--measures` prints, for every lesson, how much is exported, how long a reader waits for a value, and how much prose there is."""
+`--measures` prints, for every lesson, how much is exported, how long a reader waits for a value, and how much
+prose there is."""
 import argparse
 import ast
 import json
@@ -13,12 +14,14 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 PACKAGE = 'iepile_nb'
 MODULE_LINES, LESSON_CELLS, CELL_LINES, LINE_LENGTH, LESSON_EXPORTS = 400, 45, 20, 110, 300
-HEAVY = {'torch', 'transformers', 'peft', 'bitsandbytes', 'accelerate', 'datasets', 'matplotlib', 'sentence_transformers'}
+HEAVY = {'torch', 'transformers', 'peft', 'bitsandbytes', 'accelerate', 'datasets', 'matplotlib',
+         'sentence_transformers'}
 APPENDIX = {'A1': 24, 'A2': 25, 'A3': 26, 'A4': 27}
 HEAVY_NUMBERS = {*range(8, 16), *range(21, 24), 25}
 HEAVY_COMMANDS = {'cli.demo', 'cli.tiny'}
 FACADES = {'core', 'model'}   # they define nothing; nothing in the package imports them
 STUBS = {('train', 'cli.train')} # `torchrun -m iepile_nb.train`
+SILENT = 'print', 'test_eq', 'test_fail', 'test_close' # calls that show no value
 
 
 class Notebook:
@@ -44,12 +47,15 @@ class Notebook:
     def number(self):
         "Of the lesson, or of the lesson that a lib notebook serves; commands come last."
         if self.shelf == 'cli': return 99
-        name = re.search(r'\(lesson (\w\d)\)', self.prose[0]) if self.shelf == 'lib' else re.match(r'(\w\d)_', self.path.name)
+        if self.shelf == 'lib': name = re.search(r'\(lesson (\w\d)\)', self.prose[0])
+        else: name = re.match(r'(\w\d)_', self.path.name)
         if not name: return None
         return APPENDIX.get(name[1]) or int(name[1])
 
     @cached_property
-    def lines(self): return (ROOT/PACKAGE/f'{self.module.replace(".", "/")}.py').read_text(encoding='utf-8').split('\n')
+    def lines(self):
+        path = ROOT/PACKAGE/f'{self.module.replace(".", "/")}.py'
+        return path.read_text(encoding='utf-8').split('\n')
 
     @cached_property
     def tree(self): return ast.parse('\n'.join(self.lines))
@@ -60,8 +66,8 @@ class Notebook:
 
 def notebooks():
     "All notebooks: lessons, lib, cli."
-    paths = [p for folder in ('', 'lib', 'cli') for p in sorted((ROOT/'nbs'/folder).glob('*.ipynb')) if p.name != 'index.ipynb']
-    return [Notebook(p) for p in paths]
+    paths = [p for folder in ('', 'lib', 'cli') for p in sorted((ROOT/'nbs'/folder).glob('*.ipynb'))]
+    return [Notebook(p) for p in paths if p.name != 'index.ipynb']
 
 
 def is_exported(code): return code.lstrip().startswith('#| export')
@@ -82,9 +88,10 @@ def imports(tree, module=''):
     home = module.split('.')[:-1]
     for node in ast.walk(tree):
         if not isinstance(node, ast.ImportFrom): continue
-        name = node.module or ''
-        if node.level: yield '.'.join([*home[:len(home) - node.level + 1], *filter(None, [name])]), [a.name for a in node.names]
-        elif name.startswith(PACKAGE + '.'): yield name.removeprefix(PACKAGE + '.'), [a.name for a in node.names]
+        name, names = node.module or '', [a.name for a in node.names]
+        above = home[:len(home) - node.level + 1]
+        if node.level: yield '.'.join([*above, *filter(None, [name])]), names
+        elif name.startswith(PACKAGE + '.'): yield name.removeprefix(PACKAGE + '.'), names
 
 
 def top_level(tree):
@@ -93,7 +100,8 @@ def top_level(tree):
     while todo:
         node = todo.pop()
         yield node
-        if isinstance(node, (ast.If, ast.Try, ast.With)): todo += [n for n in ast.iter_child_nodes(node) if isinstance(n, ast.stmt)]
+        if isinstance(node, (ast.If, ast.Try, ast.With)):
+            todo += [n for n in ast.iter_child_nodes(node) if isinstance(n, ast.stmt)]
 
 
 def outside(tree):
@@ -109,7 +117,8 @@ def definitions(tree):
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             if not any(ast.unparse(d).startswith('patch') for d in node.decorator_list): yield node.name, node
         elif isinstance(node, ast.Assign):
-            yield from ((n.id, node) for t in node.targets for n in ast.walk(t) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
+            names = [n for t in node.targets for n in ast.walk(t) if isinstance(n, ast.Name)]
+            yield from ((n.id, node) for n in names if isinstance(n.ctx, ast.Store))
 
 
 def circles(graph):
@@ -124,37 +133,51 @@ def circles(graph):
     return {frozenset(x for x in reached[m] if m in reached.get(x, ())) for m in graph if m in reached[m]}
 
 
+def check_import(b, m, names, by_module):
+    "One import of a notebook's module."
+    if m not in by_module:
+        yield f'{b}: imports {m}, which no notebook exports'
+        return
+    other, said = by_module[m], ', '.join(names)
+    if other.shelf == 'cli' and b.shelf != 'cli': yield f'{b}: imports the command {m}'
+    elif (other.number or 0) > (b.number or 0): yield f'{b}: imports {m} of a later lesson ({said})'
+    if m in FACADES: yield f'{b}: imports {m}; import from where the names are defined'
+    private = [n for n in names if n.startswith('_')]
+    if private: yield f'{b}: imports private names from {m}: {", ".join(private)}'
+
+
 def check_order(books):
-    "Only from smaller numbers; nothing imports a command or a facade; no circle; no private names from elsewhere."
+    "Only from smaller numbers, never a command, a facade, a circle, or private names of another."
     by_module, graph = {b.module: b for b in books if b.module}, {}
     for b in books:
-        if b.number is None: yield f'{b}: no number in its ' + ('title, such as "(lesson 07)"' if b.shelf == 'lib' else 'name')
+        where = 'title, such as "(lesson 07)"' if b.shelf == 'lib' else 'name'
+        if b.number is None: yield f'{b}: no number in its {where}'
     for b in by_module.values():
-        graph[b.module] = used = [(m, names) for m, names in imports(b.tree, b.module) if (b.module, m) not in STUBS]
-        for m, names in used:
-            if m not in by_module: yield f'{b}: imports {m}, which no notebook exports'; continue
-            other = by_module[m]
-            if other.shelf == 'cli' and b.shelf != 'cli': yield f'{b}: imports the command {m}'
-            elif (other.number or 0) > (b.number or 0): yield f'{b}: imports {m} of a later lesson ({", ".join(names)})'
-            if m in FACADES: yield f'{b}: imports {m}; import from where the names are defined'
-            if private := [n for n in names if n.startswith('_')]: yield f'{b}: imports private names from {m}: {", ".join(private)}'
-    for c in circles({m: {x for x, _ in used} for m, used in graph.items()}): yield 'circle: ' + ', '.join(sorted(c))
+        used = [(m, names) for m, names in imports(b.tree, b.module) if (b.module, m) not in STUBS]
+        graph[b.module] = {m for m, _ in used}
+        for m, names in used: yield from check_import(b, m, names, by_module)
+    for c in circles(graph): yield 'circle: ' + ', '.join(sorted(c))
     for b in (b for b in books if b.is_lesson and b.number): # the tour (0) shows all of it
         for m, names in chain.from_iterable(imports(parsed(c)) for c in b.codes if not is_exported(c)):
-            if m in by_module and (by_module[m].number or 0) > b.number: yield f'{b}: shows {", ".join(names)} of a later lesson ({m})'
+            later = m in by_module and (by_module[m].number or 0) > b.number
+            if later: yield f'{b}: shows {", ".join(names)} of a later lesson ({m})'
 
 
 def check_sizes(books):
     "Nothing is too long."
     for b in books:
-        if b.module and len(b.lines) > MODULE_LINES: yield f'{b}: the module has {len(b.lines)} lines; {MODULE_LINES} at most'
-        if b.is_lesson and len(b.codes) > LESSON_CELLS: yield f'{b}: {len(b.codes)} code cells; {LESSON_CELLS} at most'
-        if b.is_lesson and (n := exported_lines(b)) > LESSON_EXPORTS: yield f'{b}: {n} exported lines; {LESSON_EXPORTS} at most'
+        sizes = [('lines in its module', len(b.lines) if b.module else 0, MODULE_LINES)]
+        if b.is_lesson: sizes.append(('code cells', len(b.codes), LESSON_CELLS))
+        if b.is_lesson: sizes.append(('exported lines', exported_lines(b), LESSON_EXPORTS))
+        for what, n, most in sizes:
+            if n > most: yield f'{b}: {n} {what}; {most} at most'
         for code in b.codes:
             lines = [l for l in code.split('\n') if l.strip() and not l.startswith('#|')]
-            if len(lines) > CELL_LINES and not is_hidden(code) and not is_imports(code): yield f'{b}: a cell of {len(lines)} lines: {lines[0][:60]}'
+            if len(lines) > CELL_LINES and not is_hidden(code) and not is_imports(code):
+                yield f'{b}: a cell of {len(lines)} lines: {lines[0][:60]}'
             for l in lines:
-                if len(l) > LINE_LENGTH and not is_fixed_text(l): yield f'{b}: a line of {len(l)} characters: {l.strip()[:60]}'
+                if len(l) > LINE_LENGTH and not is_fixed_text(l):
+                    yield f'{b}: a line of {len(l)} characters: {l.strip()[:60]}'
 
 
 def is_imports(code):
@@ -175,7 +198,8 @@ def check_names(books):
             if name.startswith('_') or name == 'main': continue
             if b.module in FACADES: yield f'{b}: defines {name}'
             if where.setdefault(name, b) is not b: yield f'{name} is defined in {where[name]} and {b}'
-            if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not ast.get_docstring(node): yield f'{b}: {name} has no docstring'
+            told = not isinstance(node, (ast.FunctionDef, ast.ClassDef)) or ast.get_docstring(node)
+            if not told: yield f'{b}: {name} has no docstring'
 
 
 def check_heavy(books):
@@ -201,29 +225,34 @@ def problems(only=()):
     return [p for p in found if not only or any(o in p for o in only)]
 
 
-def exported_lines(b): return sum(bool(l.strip()) and not l.startswith('#|') for c in b.codes if is_exported(c) for l in c.split('\n'))
+def code_lines(codes):
+    return sum(bool(l.strip()) and not l.startswith('#|') for c in codes for l in c.split('\n'))
+
+
+def exported_lines(b): return code_lines(filter(is_exported, b.codes))
 
 
 def ends_in_value(code):
-    "Does a cell show a value?"
+    "Does a cell show a value, or what a command prints?"
+    if re.search(r'(^|\n)!(.*\\\n)*.*$', code.rstrip()): return True
     body = parsed(code).body
     last = body[-1] if body else None
     called = last.value.func if isinstance(last, ast.Expr) and isinstance(last.value, ast.Call) else None
-    return isinstance(last, ast.Expr) and not code.rstrip().endswith(';') and getattr(called, 'id', '') not in ('print', 'test_eq', 'test_fail', 'test_close')
+    shows_nothing = code.rstrip().endswith(';') or getattr(called, 'id', '') in SILENT
+    return isinstance(last, ast.Expr) and not shows_nothing
 
 
 def measures(b):
-    "exported lines, code cells, longest run of exported lines without a value, share of cells with a value, words per line of code."
+    "Exported lines, cells, longest exported run without a value, share with one, words per code line."
     codes = [c for c in b.codes if not is_hidden(c)]
     run = longest = 0
     for c in codes:
-        if is_exported(c): run += sum(bool(l.strip()) and not l.startswith('#|') for l in c.split('\n'))
-        elif ends_in_value(c) or re.match(r'\s*test_fail|.*test_fail', c): run = 0
+        if is_exported(c): run += code_lines([c])
+        elif ends_in_value(c) or 'test_fail' in c: run = 0
         longest = max(longest, run)
-    lines = sum(bool(l.strip()) and not l.startswith('#|') for c in codes for l in c.split('\n'))
-    words = sum(len(p.split()) for p in b.prose)
-    values = sum(map(ends_in_value, (c for c in codes)))
-    return exported_lines(b), len(codes), longest, 100 * values / max(1, len(codes)), words / max(1, lines)
+    words, values = sum(len(p.split()) for p in b.prose), sum(map(ends_in_value, codes))
+    share, prose = 100 * values / max(1, len(codes)), words / max(1, code_lines(codes))
+    return exported_lines(b), len(codes), longest, share, prose
 
 
 def main():

@@ -12,7 +12,7 @@ from dataclasses import fields
 from ..questions import LANGUAGES
 from ..lib.io import atomic_write, check_apart, in_notebook, write_jsonl
 from ..tasks import TASKS
-from ..lib.formats import IMPORTERS
+from ..lib.formats import IMPORTERS, recognised
 from ..convert import SPLITS
 from ..lib.parallel import Conversion, ConvertOptions
 from .common import at_least, command
@@ -26,7 +26,7 @@ def _parser():
                '--schema_path data/NER/schema.json --language zh --task NER --split_num 6 --random_sort --split train')
     _file_arguments(p.add_argument)
     _row_arguments(p.add_argument)
-    p.set_defaults(**{f.name: f.default for f in fields(ConvertOptions)})
+    p.set_defaults(**{f.name: f.default for f in fields(ConvertOptions)} | {'form': 'auto'})
     return p
 
 # %% ../../nbs/cli/convert.ipynb #bc4c2a06
@@ -36,7 +36,8 @@ def _file_arguments(a):
     a('--tgt_path', help='where the rows go; folders are made (%(default)s)')
     a('--schema_path', help='the labels: three JSON lines, a list, {label: description}; '
                             'auto = what the records use (%(default)s)')
-    a('--from', dest='form', choices=list(IMPORTERS), help='format of --src_path (%(default)s)')
+    a('--from', dest='form', choices=['auto', *IMPORTERS],
+      help='format of --src_path (auto: by its beginning)')
     a('--theme', help='InstructIE: the labels and records of this theme only')
     a('--source', help='name of the dataset (default: the folder of --src_path)')
     a('--limit', type=at_least(1), help='convert only the first N records')
@@ -64,7 +65,9 @@ def _row_arguments(a):
 @command
 def main(argv):
     "Convert a file of records."
-    o = ConvertOptions(**vars(_parser().parse_args(argv)))
+    given = vars(_parser().parse_args(argv))
+    if given['form'] == 'auto': given['form'] = recognised(given['src_path'])
+    o = ConvertOptions(**given)
     check_apart(o.tgt_path, *o.paths())
     job = Conversion(o)
     if o.pure_negative_ratio is not None: written = write_jsonl(o.tgt_path, job.lines(o.tgt_path))

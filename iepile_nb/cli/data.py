@@ -20,7 +20,7 @@ from ..lib.io import UserError, check_apart, in_notebook, input_error, is_array,
 from ..lib.tables import Table
 from ..tasks import TASKS, get_task
 from ..records import infer_schema, numbered_records, read_records, read_schema
-from ..lib.formats import IMPORTERS
+from ..lib.formats import IMPORTERS, recognised
 from ..data import cleaned, leak, leak_counts, stats
 from ..lib.check import Report, mended
 from ..lib.recipe import mix, read_recipe
@@ -52,7 +52,8 @@ def _parser():
 def _input_arguments(a):
     "What is read, and how."
     a('--src_path', required=True, nargs='+', help='the records; for leak two files or more')
-    a('--from', dest='form', default='records', choices=list(IMPORTERS), help='their format (%(default)s)')
+    a('--from', dest='form', default='auto', choices=['auto', *IMPORTERS],
+      help='their format (auto: by their beginning)')
     a('--task', default='NER', type=str.upper, choices=list(TASKS), help='default %(default)s')
     a('--schema_path', help='the labels (check, stats); auto = what the records use')
     a('--split', default='train', choices=['train', 'test'],
@@ -185,6 +186,7 @@ def _read_arguments(argv):
 def main(argv):
     "Look at annotated records."
     o = _read_arguments(argv)
+    if o.form == 'auto' and o.what not in ('leak', 'recipe'): o.form = recognised(o.src_path[0])
     _PARTS[o.what].run(o)
 
 # %% ../../nbs/cli/data.ipynb #f033ca39

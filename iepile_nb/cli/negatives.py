@@ -10,7 +10,7 @@ import argparse
 
 from ..lib.io import UserError, check_apart, in_notebook, progress
 from ..tasks import TASKS
-from ..lib.formats import IMPORTERS
+from ..lib.formats import IMPORTERS, recognised
 from ..records import infer_schema, read_records, read_schema
 from ..lib.encoder import ENCODER
 from ..lookalikes import METHODS
@@ -32,7 +32,8 @@ def _parser():
       help='what to go by: ngram = the names, encoder = their meaning, records = --src_path, '
            'mistakes = --predictions, all = names and whatever else is given (%(default)s)')
     a('--src_path', help='annotated records')
-    a('--from', dest='form', default='records', choices=list(IMPORTERS), help='their format (%(default)s)')
+    a('--from', dest='form', default='auto', choices=['auto', *IMPORTERS],
+      help='their format (auto: by their beginning)')
     a('--predictions', help='a prediction file, of texts that were annotated')
     a('--encoder', help=f'a sentence-transformers model, name or folder (method encoder: {ENCODER})')
     a('--tgt_path', required=True, help='where to write the dictionary')
@@ -59,6 +60,7 @@ def main(argv):
     "Build a hard-negative dictionary."
     o = _parser().parse_args(argv)
     _check(o)
+    if o.form == 'auto' and o.src_path: o.form = recognised(o.src_path)
     read = lambda: progress(read_records(o.src_path, o.task, limit=o.limit, form=o.form), 'records')
     schema = infer_schema(read(), o.task) if o.schema_path == 'auto' else read_schema(o.schema_path, o.task)
     records = read() if o.src_path else None

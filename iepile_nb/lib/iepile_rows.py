@@ -30,7 +30,7 @@ def _instructie(o):
     found = [r if isinstance(r, dict) else dict(zip(keys, r, strict=True)) for r in relations]
     return {**o, 'text': o.get('text', o.get('input')), 'relation': found}
 
-@importer('instructie')
+@importer('instructie', lambda b: b.has('input', str) and (b.has('kg', list) or b.has('relation', list)))
 def read_instructie(path, task, bad=fail):
     "InstructIE, also in its older form."
     like = '{"text": "...", "relation": [{"head": ..., "relation": ..., "tail": ...}]}'
@@ -143,7 +143,7 @@ def _rows_of(task, rows, path, others, bad):
         elif name in TASKS: others[name] += 1
         else: bad(input_error(path, n, f"'{name}' is no task; there are {', '.join(TASKS)}"), row)
 
-@importer('iepile')
+@importer('iepile', lambda b: b.has('instruction', str) and (b.has('output') or b.has('label')))
 def read_iepile(path, task, bad=fail):
     "IEPile's train.json or dev.json: a local file, or streamed from the hub."
     local, others = Path(path).exists(), Counter()

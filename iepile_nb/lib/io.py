@@ -22,6 +22,7 @@ from typing import Any, BinaryIO, Callable, Iterable, Iterator
 import orjson
 
 from .chance import KeyedRandom, record_rng
+from .json_values import parsed
 from .process import lock_file, names_file
 
 _all_ = ['KeyedRandom', 'record_rng']
@@ -170,7 +171,7 @@ def parse_line(
     line: bytes,
 ) -> dict:
     "One line of a JSON-lines file as an object. Raises `UserError` with file and line if it is none."
-    try: obj = orjson.loads(line)
+    try: obj = parsed(line)
     except orjson.JSONDecodeError as e:
         try: decoded(line)
         except UserError as wrong: raise input_error(path, n, str(wrong)) from None
@@ -218,7 +219,7 @@ def is_array(path: str | Path) -> bool:
 
 def _read_array(path, on_error):
     "The objects of a file that is one JSON array."
-    try: objs = orjson.loads(Path(path).read_bytes().removeprefix(b'\xef\xbb\xbf'))
+    try: objs = parsed(Path(path).read_bytes().removeprefix(b'\xef\xbb\xbf'))
     except orjson.JSONDecodeError as e:
         raise input_error(path, msg=f'broken JSON array ({e}); mend it, or write one object a line') from None
     if not objs: raise input_error(path, msg='the file holds an empty array; it should hold records')

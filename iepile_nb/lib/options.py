@@ -86,7 +86,7 @@ class TrainOptions(ModelOptions, DataOptions, AdapterOptions, OutputOptions):
     seed: int = 42
     use_cpu: bool = False                     # do not use a GPU
     num_train_epochs: float = 3.
-    learning_rate: float | None = None        # None = what suits the base, see `usual_training`
+    learning_rate: float | None = None        # None = what suits the base, see `training_settings`
     warmup_steps: float = 0                   # steps, or a share below 1
     per_device_train_batch_size: int = 8      # rows in a batch of one process
     gradient_accumulation_steps: int = 1      # batches in a step

@@ -15,13 +15,14 @@ from ..prompt import get_template
 from .templates import Template
 
 # %% ../../nbs/lib/presets.ipynb #90b1f757
-def _training(rate, passes, batch, accumulate, r, alpha, dropout):
+def _training(rate, passes, batch, accumulate, r, alpha, dropout, **more):
     "The settings of a training under the names of their options."
     return dict(learning_rate=rate, num_train_epochs=passes, per_device_train_batch_size=batch,
-                gradient_accumulation_steps=accumulate, lora_r=r, lora_alpha=alpha, lora_dropout=dropout)
+                gradient_accumulation_steps=accumulate, lora_r=r, lora_alpha=alpha,
+                lora_dropout=dropout, **more)
 
 TRAINING = { # learning rate, passes, rows in a batch, batches in a step, r, alpha, dropout
-    'tiny':      _training(3e-3, 5., 16, 1, 32, 64., 0.),
+    'tiny':      _training(3e-3, 5., 16, 1, 32, 64., 0., neftune_noise_alpha=5., lr_scheduler_type='cosine'),
     'colab-t4':  _training(2e-4, 3., 2, 8, 16, 32., .05),
     'published': _training(5e-5, 10., 2, 4, 64, 64., .05),
 }

@@ -83,7 +83,7 @@ def push(
     try:
         api.create_repo(repo_id=name, private=private, exist_ok=True)
         api.upload_folder(repo_id=name, folder_path=str(folder),
-                          ignore_patterns=['checkpoint-*/**', '.saving/**', 'training_args.bin'])
+                          ignore_patterns=['checkpoint-*/**', '.saving/**', '.training', 'training_args.bin'])
     except Exception as e:
         why = ' '.join(str(e).split())[:150]
         ways = 'set HF_TOKEN to a token that may write'

@@ -58,7 +58,9 @@ def test_a_wrong_folder(capsys, tmp_path):
     assert 'no such folder' in capsys.readouterr().err
 
 
-@pytest.mark.parametrize('how', [signal.SIGTERM, signal.SIGKILL, signal.SIGHUP, signal.SIGINT], ids=lambda s: s.name)
+ENDS = signal.SIGTERM, signal.SIGKILL, signal.SIGHUP, signal.SIGINT
+
+@pytest.mark.parametrize('how', ENDS, ids=lambda s: s.name)
 def test_its_processes_end_with_it(how, tmp_path, root):
     "Ended, killed, interrupted, or by the closing of its terminal: nothing that it started goes on."
     notes = [tmp_path/'one', tmp_path/'two']

@@ -95,7 +95,7 @@ def test_extras_are_named_as_they_are_defined(root):
 TEN_MINUTES = re.compile(r'```python\n(.*?)```', re.S)
 
 def test_the_wheel_works_by_itself(root, copy, tmp_path):
-    "Built, unpacked, imported from an empty folder: modules, commands, records, the embedded model are in it."
+    "Built, unpacked, imported from an empty folder: modules, commands, records and model are in it."
     build = [sys.executable, '-m', 'pip', 'wheel', '-q', '--no-deps', '--no-build-isolation', '-w', tmp_path,
              copy]
     subprocess.run(build, check=True, capture_output=True)

@@ -1,4 +1,4 @@
-"A training that is ended from outside, as a process of its own: nothing half written stays, and one line is said."
+"A training that is ended from outside: nothing half written stays, and one line is said."
 import signal
 import subprocess
 import sys
@@ -22,7 +22,8 @@ def wait_for(found, seconds=120):
         time.sleep(.05)
 
 
-def left_over(out): return [p.name for p in out.rglob('*') if p.suffix == '.part' or p.name in ('.saving', '.training')]
+def left_over(out):
+    return [p.name for p in out.rglob('*') if p.suffix == '.part' or p.name in ('.saving', '.training')]
 
 
 @pytest.mark.parametrize('times', [1, 2])
@@ -43,8 +44,8 @@ def test_a_second_training_is_refused_while_the_first_runs(run, train_file, llam
     err = second.communicate(timeout=120)[1]
     said = [l for l in err.splitlines() if l.startswith('error')]
     assert second.returncode == 1 and 'Traceback' not in err
-    assert said == [f'error: {run.out}: another training writes there (process {p.pid}); wait until it has ended, '
-                    'or choose another --output_dir']
+    assert said == [f'error: {run.out}: another training writes there (process {p.pid}); wait until it has '
+                    'ended, or choose another --output_dir']
     p.kill()
     p.communicate(timeout=60)
     third = start(run.out, train_file, llama_dir)
@@ -64,7 +65,8 @@ def test_a_full_disk_names_the_file(run, train_file, llama_dir):
             'raise SystemExit(main(sys.argv[1:]))')
     line = words('--max_steps 4 --save_strategy steps --save_steps 2 --template alpaca --use_cpu',
                  model_name_or_path=llama_dir, train_file=train_file, output_dir=run.out)
-    p = subprocess.run([sys.executable, '-c', code, *line], env=ENV, text=True, capture_output=True, timeout=120)
+    p = subprocess.run([sys.executable, '-c', code, *line], env=ENV, text=True, capture_output=True,
+                       timeout=120)
     said = [l for l in p.stderr.splitlines() if l.startswith('error')]
     assert p.returncode == 1 and 'Traceback' not in p.stderr and len(said) == 1
     assert '.saving/checkpoint-2/' in said[0] and 'the disk is full; nothing is saved' in said[0]

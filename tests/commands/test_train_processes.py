@@ -25,5 +25,5 @@ def test_two_processes_learn_as_one(run, llama_dir, train_file, tmp_path):
         assert (tmp_path/name/'adapter_model.safetensors').exists() and err.count('step 6 of 6, loss') == 1
         record = json.loads((tmp_path/name/'train_log.json').read_text())
         assert same_losses(one, losses(record)), (one, record['log'])
-        assert abs(record['evaluation']['eval_loss'] - held_out) < 1e-4 # 15 rows: some process has an empty place
+        assert abs(record['evaluation']['eval_loss'] - held_out) < 1e-4 # 15 rows: one place stays empty
     assert 'checkpoint-3' in err

@@ -18,7 +18,8 @@ def test_a_good_record(form, tmp_path):
 
 
 def test_the_table_of_formats():
-    assert set(IMPORTERS) == {*FILES, 'brat', 'hf'}
+    others = 'brat hf prodigy cluener gliner cmeee duie duee table text'.split()
+    assert set(IMPORTERS) == {*FILES, *others}
 
 
 def test_an_importer_of_ones_own(tmp_path, monkeypatch):

@@ -25,8 +25,9 @@ def foreign(path): path.write_bytes(pickle.dumps(Evil()))
 def another_step(path): path.write_text(json.dumps({**json.loads(path.read_text()), 'global_step': 6}))
 
 
-DAMAGE = [('trainer_state.json', half), ('trainer_state.json', another_kind), ('trainer_state.json', another_step),
-          ('optimizer.pt', gone), ('optimizer.pt', foreign), ('optimizer.pt', half), ('rng_state.pth', foreign),
+DAMAGE = [('trainer_state.json', half), ('trainer_state.json', another_kind),
+          ('trainer_state.json', another_step), ('optimizer.pt', gone), ('optimizer.pt', foreign),
+          ('optimizer.pt', half), ('rng_state.pth', foreign),
           ('scheduler.pt', gone), ('adapter_model.safetensors', half), ('prompt.json', another_kind),
           ('checkpoint.json', half), ('checkpoint.json', another_kind), ('checkpoint.json', gone)]
 
@@ -36,7 +37,8 @@ def straight(llama_dir): return {}
 
 
 @pytest.mark.parametrize('name,damage', DAMAGE)
-def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(name, damage, run, caplog, straight, tmp_path):
+def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(name, damage, run, caplog, straight,
+                                                                  tmp_path):
     if not straight: straight.update(losses(run(**LONG, output_dir=str(tmp_path/'straight'))))
     interrupted(run, at=10)
     damage(run.out/'checkpoint-8'/name)
@@ -49,8 +51,8 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(name, damage, 
 def test_nothing_is_lost_where_no_checkpoint_is_whole(run):
     interrupted(run)
     half(run.out/'checkpoint-4/optimizer.pt')
-    with pytest.raises(UserError, match='no checkpoint to go on from .checkpoint-4: optimizer.pt has changed'):
-        run(**LONG)
+    says = 'no checkpoint to go on from .checkpoint-4: optimizer.pt has changed'
+    with pytest.raises(UserError, match=says): run(**LONG)
     assert (run.out/'checkpoint-4/adapter_model.safetensors').exists()
     assert len(losses(run(**LONG, overwrite_output_dir=True))) == 12
 
@@ -61,7 +63,8 @@ def test_a_checkpoint_of_another_run_is_passed_over(run, tmp_path, caplog):
     interrupted(run, at=10, learning_rate=.05, output_dir=str(tmp_path/'other'))
     shutil.copytree(tmp_path/'other/checkpoint-8', run.out/'checkpoint-8')
     with caplog.at_level('INFO', 'iepile_nb'): run(**LONG)
-    assert 'checkpoint-8 is passed over: it is of another run (--learning_rate was 0.05, now 0.003)' in caplog.text
+    says = 'checkpoint-8 is passed over: it is of another run (--learning_rate was 0.05, now 0.003)'
+    assert says in caplog.text
     assert f'going on from {run.out}/checkpoint-4' in caplog.text
 
 
@@ -72,8 +75,8 @@ def test_a_checkpoint_under_another_name(run, caplog):
 
 
 def test_the_best_checkpoint_belongs_to_the_later_ones(run, train_file, caplog):
-    kw = dict(valid_file=train_file, early_stopping=9, eval_strategy='steps', eval_steps=2, save_strategy='steps',
-              save_steps=2, max_steps=8, save_total_limit=0, logging_steps=1)
+    kw = dict(valid_file=train_file, early_stopping=9, eval_strategy='steps', eval_steps=2,
+              save_strategy='steps', save_steps=2, max_steps=8, save_total_limit=0, logging_steps=1)
     scores = dict(eval_f1=1, scorer=lambda *a, **k: next(f1))
     f1 = iter([10., 90., 20., 30., 40., 50., 60.])
     with pytest.raises(KeyboardInterrupt): run(**kw, **scores, callbacks=[At(7, interrupt)])
@@ -87,7 +90,8 @@ def test_the_best_checkpoint_belongs_to_the_later_ones(run, train_file, caplog):
 def test_the_checkpoints_say_which_run_it_is_if_the_card_cannot_be_read(damage, run, caplog):
     interrupted(run)
     damage(run.out/'iepile_train.json')
-    with pytest.raises(UserError, match='--learning_rate was 0.003, now 0.1'): run(**{**LONG, 'learning_rate': .1})
+    with pytest.raises(UserError, match='--learning_rate was 0.003, now 0.1'):
+        run(**{**LONG, 'learning_rate': .1})
     assert max(losses(run(**LONG))) == 12
     assert json.loads((run.out/'iepile_train.json').read_text())['finished']
 
@@ -95,12 +99,15 @@ def test_the_checkpoints_say_which_run_it_is_if_the_card_cannot_be_read(damage, 
 def test_an_unreadable_card_alone(run):
     run(save_strategy='no')
     half(run.out/'iepile_train.json')
-    with pytest.raises(UserError, match='iepile_train.json cannot be read.*--overwrite'): run(save_strategy='no')
+    with pytest.raises(UserError, match='iepile_train.json cannot be read.*--overwrite'):
+        run(save_strategy='no')
 
 
-@pytest.mark.parametrize('name,damage', [('adapter_model.safetensors', gone), ('adapter_model.safetensors', half),
-                                         ('adapter_config.json', gone), ('prompt.json', another_kind),
-                                         ('train_log.json', half), ('train_log.json', another_kind)])
+LOST = [('adapter_model.safetensors', gone), ('adapter_model.safetensors', half),
+        ('adapter_config.json', gone), ('prompt.json', another_kind), ('train_log.json', half),
+        ('train_log.json', another_kind)]
+
+@pytest.mark.parametrize('name,damage', LOST)
 def test_a_finished_run_whose_result_is_lost_is_not_finished(name, damage, run, caplog):
     "It is saved again from the last checkpoint; where there is none, that is an error."
     run()
@@ -111,7 +118,8 @@ def test_a_finished_run_whose_result_is_lost_is_not_finished(name, damage, run, 
     run(save_strategy='no', overwrite=True)
     shutil.rmtree(run.out/'checkpoint-2', ignore_errors=True)
     damage(run.out/name)
-    with pytest.raises(UserError, match=f'this run is finished, but {name} .*--overwrite'): run(save_strategy='no')
+    with pytest.raises(UserError, match=f'this run is finished, but {name} .*--overwrite'):
+        run(save_strategy='no')
 
 
 def test_a_finished_run_of_an_earlier_version(run):
@@ -133,8 +141,8 @@ def test_a_card_that_was_edited_by_hand_changes_nothing(run):
 # A folder for one training
 
 def test_a_second_training_in_a_folder_is_refused(run):
-    with alone_in(run.out), pytest.raises(UserError, match=f'another training writes there .process {os.getpid()}'):
-        run()
+    says = f'another training writes there .process {os.getpid()}'
+    with alone_in(run.out), pytest.raises(UserError, match=says): run()
     assert not run.out.exists()
     run()
     assert not (run.out/'.training').exists()

@@ -33,7 +33,8 @@ def test_the_loss_of_held_out_rows_is_a_mean_over_tokens(run, llama_dir, tmp_pat
     write_jsonl(tmp_path/'held.json', rows)
     def go(size):
         with caplog.at_level('INFO', 'iepile_nb'):
-            r = run(valid_file=tmp_path/'held.json', per_device_eval_batch_size=size, lora_dropout=0., overwrite=True)
+            r = run(valid_file=tmp_path/'held.json', per_device_eval_batch_size=size, lora_dropout=0.,
+                    overwrite=True)
         return r['evaluation']['eval_loss']
     found = [go(size) for size in (1, 4, 8)]
     model, tokenizer = load_model(llama_dir, run.out)
