@@ -12,7 +12,7 @@ from dataclasses import fields
 from ..questions import LANGUAGES
 from ..lib.io import atomic_write, check_apart, in_notebook, log, write_jsonl
 from ..tasks import TASKS
-from ..lib.formats import IMPORTERS, recognised
+from ..lib.formats import IMPORTERS, chosen_form
 from ..convert import SPLITS
 from ..lib.parallel import Conversion, ConvertOptions
 from .common import at_least, command
@@ -38,6 +38,8 @@ def _file_arguments(a):
                             'auto = what the records use (%(default)s)')
     a('--from', dest='form', choices=['auto', *IMPORTERS],
       help='format of --src_path (auto: by its beginning)')
+    a('--columns', default='', help='conll: the numbers of the columns of token and tag, such as 1,4; '
+                                    'hf: their names; table: the names of text, label, mention')
     a('--theme', help='InstructIE: the labels and records of this theme only')
     a('--source', help='name of the dataset (default: the folder of --src_path)')
     a('--limit', type=at_least(1), help='convert only the first N records')
@@ -69,7 +71,7 @@ AUTO_TEST = ('%s: with --schema_path auto the rows ask only what is annotated in
 def main(argv):
     "Convert a file of records."
     given = vars(_parser().parse_args(argv))
-    if given['form'] == 'auto': given['form'] = recognised(given['src_path'])
+    given['form'] = chosen_form(given['src_path'], given['form'], given.pop('columns'))
     if (given['split'], given['schema_path']) == ('test', 'auto'): log.warning(AUTO_TEST, given['src_path'])
     o = ConvertOptions(**given)
     check_apart(o.tgt_path, *o.paths())

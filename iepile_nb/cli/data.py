@@ -6,7 +6,7 @@
 __all__ = ['WHAT', 'EXAMPLE', 'main']
 
 # %% ../../nbs/cli/data.ipynb #12fd9356
-import argparse, os
+import argparse, os, re
 from collections import deque
 from contextlib import suppress
 from itertools import islice
@@ -15,12 +15,12 @@ from typing import Callable, NamedTuple
 
 import orjson
 
-from ..questions import encode
+from ..questions import encode, unique
 from ..lib.io import UserError, check_apart, in_notebook, input_error, is_array, text_id, write_jsonl
 from ..lib.tables import Table
 from ..tasks import TASKS, get_task
 from ..records import infer_schema, numbered_records, read_records, read_schema
-from ..lib.formats import IMPORTERS, recognised
+from ..lib.formats import IMPORTERS, chosen_form
 from ..data import cleaned, leak, leak_counts, stats
 from ..lib.check import Report, mended
 from ..lib.recipe import mix, read_recipe
@@ -54,14 +54,20 @@ def _parser():
 def _input_arguments(a):
     "What is read, and how."
     a('--src_path', required=True, nargs='+', help='the records; for leak two files or more')
-    a('--from', dest='form', default='auto', choices=['auto', *IMPORTERS],
-      help='their format (auto: by their beginning)')
+    _form_arguments(a)
     a('--task', default='NER', type=str.upper, choices=list(TASKS), help='default %(default)s')
     a('--schema_path', help='the labels (check, stats); auto = what the records use')
     a('--split', default='train', choices=['train', 'test'],
       help='test: annotations may be missing (%(default)s)')
     a('--limit', type=at_least(1), help='stats, leak: only the first N records of a file')
 
+def _form_arguments(a):
+    "The format of what is read."
+    a('--from', dest='form', default='auto', choices=['auto', *IMPORTERS],
+      help='their format (auto: by their beginning)')
+    a('--columns', default='', help='which columns to read, see iepile_convert')
+
+# %% ../../nbs/cli/data.ipynb #56c47e44
 def _output_arguments(a):
     "What is done and written."
     a('--fix', action='store_true', help='check: write what can be used to --tgt_path')
@@ -107,7 +113,13 @@ def _write_kept(o, report, records, suffix):
     print(report.summary())
 
 def _list(report, problems):
-    for p in problems: print(f"{report.path}:{p.line}: {p.kind}: {p.key + ': ' if p.key else ''}{p.problem}")
+    "Print problems with their places; of equal ones the first, and where the others are."
+    groups = {}
+    for p in problems: groups.setdefault((p.kind, re.sub(r'\d+', '0', p.key), p.problem), []).append(p)
+    for (p, *others) in groups.values():
+        places = ', '.join(unique(str(q.line) for q in others[:10])) + ', …' * (len(others) > 10)
+        more = f' (and {len(others)} more: {places})' if others else ''
+        print(f"{report.path}:{p.line}: {p.kind}: {p.key + ': ' if p.key else ''}{p.problem}{more}")
 
 # %% ../../nbs/cli/data.ipynb #1f5c69c9
 def _check(o):
@@ -176,7 +188,8 @@ def _write_schema(o):
 def _leak(o):
     if len({*map(os.path.realpath, o.src_path)}) < max(2, len(o.src_path)):
         raise UserError('leak compares files; name two or more different ones after --src_path')
-    read = lambda p: islice(numbered_records(p, get_task(o.task), False, o.form), o.limit)
+    form = {p: chosen_form(p, o.form, o.columns) for p in o.src_path}
+    read = lambda p: islice(numbered_records(p, get_task(o.task), False, form[p]), o.limit)
     found = leak({p: read(p) for p in o.src_path}, o.threshold)
     print(found)
     print(leak_counts(found))
@@ -195,12 +208,12 @@ class _Part(NamedTuple):
     options: str   # the names that it uses, beside `--src_path`
 
 _PARTS = {
-    'check': _Part(_check, 'form task schema_path split fix tgt_path'),
-    'stats': _Part(_stats, 'form task schema_path split split_num tgt_path limit'),
-    'leak': _Part(_leak, 'form task threshold limit'),
-    'clean': _Part(_clean, 'form task schema_path split tgt_path'),
-    'split': _Part(_split, 'form task tgt_path share'),
-    'schema': _Part(_write_schema, 'form task tgt_path'),
+    'check': _Part(_check, 'form columns task schema_path split fix tgt_path'),
+    'stats': _Part(_stats, 'form columns task schema_path split split_num tgt_path limit'),
+    'leak': _Part(_leak, 'form columns task threshold limit'),
+    'clean': _Part(_clean, 'form columns task schema_path split tgt_path'),
+    'split': _Part(_split, 'form columns task tgt_path share'),
+    'schema': _Part(_write_schema, 'form columns task tgt_path'),
     'recipe': _Part(_recipe, 'tgt_path')}
 
 # %% ../../nbs/cli/data.ipynb #1b5cc6ef
@@ -221,7 +234,7 @@ def _read_arguments(argv):
 def main(argv):
     "Look at annotated records."
     o = _read_arguments(argv)
-    if o.form == 'auto' and o.what not in ('leak', 'recipe'): o.form = recognised(o.src_path[0])
+    if o.what not in ('leak', 'recipe'): o.form = chosen_form(o.src_path[0], o.form, o.columns)
     _PARTS[o.what].run(o)
 
 # %% ../../nbs/cli/data.ipynb #f033ca39

@@ -10,7 +10,7 @@ import argparse
 
 from ..lib.io import UserError, check_apart, in_notebook, progress
 from ..tasks import TASKS
-from ..lib.formats import IMPORTERS, recognised
+from ..lib.formats import IMPORTERS, chosen_form
 from ..records import infer_schema, read_records, read_schema
 from ..lib.encoder import ENCODER
 from ..lookalikes import METHODS
@@ -21,6 +21,7 @@ from .common import at_least, command
 _EXAMPLE = ('example: iepile_negatives --schema_path data/RE/schema.json --task RE '
             '--tgt_path outputs/hard_RE.json')
 
+# %% ../../nbs/cli/negatives.ipynb #1e8497ae
 def _parser():
     "The arguments of `iepile_negatives`."
     p = argparse.ArgumentParser(prog='iepile_negatives', description='Build a dictionary of hard negatives.',
@@ -34,6 +35,7 @@ def _parser():
     a('--src_path', help='annotated records')
     a('--from', dest='form', default='auto', choices=['auto', *IMPORTERS],
       help='their format (auto: by their beginning)')
+    a('--columns', default='', help='which columns of --src_path to read, see iepile_convert')
     a('--predictions', help='a prediction file, of texts that were annotated')
     a('--encoder', help=f'a sentence-transformers model, name or folder (method encoder: {ENCODER})')
     a('--tgt_path', required=True, help='where to write the dictionary')
@@ -60,7 +62,7 @@ def main(argv):
     "Build a hard-negative dictionary."
     o = _parser().parse_args(argv)
     _check(o)
-    if o.form == 'auto' and o.src_path: o.form = recognised(o.src_path)
+    if o.src_path: o.form = chosen_form(o.src_path, o.form, o.columns)
     read = lambda: progress(read_records(o.src_path, o.task, limit=o.limit, form=o.form), 'records')
     schema = infer_schema(read(), o.task) if o.schema_path == 'auto' else read_schema(o.schema_path, o.task)
     records = read() if o.src_path else None

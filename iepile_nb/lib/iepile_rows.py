@@ -19,7 +19,7 @@ from .io import UserError, fail, input_error, log, read_jsonl
 from ..tasks import EET, Events, KG, SPO, TASKS, read_instruction
 from .answers import parse_answer
 from .formats import build_each, importer
-from .tokens import hub_error, numbered_rows
+from .hub import hub_error, numbered_rows
 
 # %% ../../nbs/lib/iepile_rows.ipynb #5362da4a
 def _instructie(o):

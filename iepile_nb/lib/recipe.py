@@ -31,6 +31,8 @@ def read_recipe(path: str | Path) -> dict:
     try: d = yaml.safe_load(Path(path).read_text(encoding='utf-8'))
     except (yaml.YAMLError, UnicodeDecodeError) as e:
         raise input_error(path, msg=f'broken YAML ({" ".join(str(e).split())})') from None
+    except RecursionError:
+        raise input_error(path, msg='lists or objects too deep inside one another') from None
     if problem := recipe_problem(d): raise input_error(path, msg=problem)
     return d
 
@@ -44,6 +46,9 @@ def recipe_problem(d) -> str | None:
         return "a recipe has a list 'datasets' of objects with src_path, schema_path, task and so on"
     if strange := d.keys() - set(RECIPE_KEYS):
         return f"'{min(map(str, strange))}' is no key of a recipe; there is {', '.join(RECIPE_KEYS)}"
+    for n, x in enumerate(sets, 1):
+        if odd := [k for k, v in x.items() if isinstance(v, list | dict | set)]:
+            return f"dataset {n}: '{odd[0]}' should be a string, a number, true or false"
     for key, kind in (('seed', int), ('dev_share', (int, float))):
         if not isinstance(d.get(key, 0), kind): return f"'{key}' should be a number"
     share = d.get('dev_share', 0)

@@ -18,7 +18,7 @@ def test_a_good_record(form, tmp_path):
 
 
 def test_the_table_of_formats():
-    others = 'brat hf prodigy cluener gliner cmeee duie duee table text'.split()
+    others = 'brat hf prodigy cluener gliner cmeee duie duee spacy table text textfile'.split()
     assert set(IMPORTERS) == {*FILES, *others}
 
 
