@@ -49,14 +49,14 @@ def read_job(
     task: str | Task,
     language: str,             # zh or en
     limit: int | None = None,  # use only the first records of each file
-    form: str = 'records',     # the format, a key of `IMPORTERS`; other formats than this are split
+    form: str = 'auto',        # of one file: a key of `IMPORTERS`; auto = by its beginning
 ) -> Job:
     "Read a dataset. Raises `UserError` if a file is missing or wrong."
     path, task = Path(path), get_task(task)
-    if form != 'records' or path.is_file(): return _read_one(path, task, language, limit, form)
-    if not path.is_dir():
+    if not path.exists():
         raise input_error(path, msg='no such folder; it should hold schema.json, train.json and test.json, '
                                     'or be an annotated file')
+    if path.is_file() or form not in ('auto', 'records'): return _read_one(path, task, language, limit, form)
     train, test = (list(read_records(path/f'{s}.json', task, limit=limit)) for s in ('train', 'test'))
     schema = read_schema(path/'schema.json', task, spo_triples(train))
     return Job(task, language, path.absolute().name, schema, train, test)

@@ -34,7 +34,7 @@ def test_one_file_of_another_format_is_split(tmp_path, capsys):
     tags = {'tulip': 'B-PLANT', 'iris': 'B-PLANT', 'Lund': 'B-TOWN', 'Brno': 'B-TOWN'}
     lines = [[f"{w} {tags.get(w, 'O')}" for w in t.split()] for t in FLOWERS.split(' / ')]
     (tmp_path/'garden.conll').write_text('\n\n'.join('\n'.join(l) for l in lines) + '\n')
-    own = '--data', tmp_path/'garden.conll', '--from', 'conll', '--task', 'NER', '--language', 'en'
+    own = '--data', tmp_path/'garden.conll', '--task', 'NER', '--language', 'en'
     results = run_demo(tmp_path/'out', *own)
     assert results['scores'][0]['after']['n'] == 1
     assert '3 texts to learn from, 1 to be tested on; labels: PLANT, TOWN' in capsys.readouterr().err
