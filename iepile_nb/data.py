@@ -16,11 +16,12 @@ from typing import Iterable, Iterator
 from .questions import NAN, Schema, Task, describe
 from .lib.characters import fold_text
 from .lib.io import progress, text_id
+from .lib.similar import SimilarTexts
 from .lib.plots import plain_frame, readable_fonts, whole_numbers
 from .lib.tables import Table
 from .tasks import AskAll, get_task
 from .records import check_any, numbered_records
-from .lib.check import Report, note_repeats
+from .lib.check import Report, mended_record, note_repeats
 
 # %% ../nbs/04_dataset.ipynb #cd75d588
 def label_counts(
@@ -46,7 +47,7 @@ def plot_counts(
     "Bars for the labels, the most frequent first; texts without any are grey."
     from matplotlib import pyplot as plt
     rows = counts.most_common(top)[::-1]
-    readable_fonts()
+    readable_fonts(label for label, _ in rows)
     ax = ax or plt.subplots(figsize=(6, .3 * len(rows) + .8))[1]
     colours = ['#4c72b0' if label else '#aaa' for label, _ in rows]
     ax.barh([label or '(nothing)' for label, _ in rows], [n for _, n in rows], color=colours)
@@ -157,17 +158,20 @@ def cleaned(
     path: str | Path, task: Task,
     report: Report,               # filled while the records are read
     annotated: bool = True, form: str = 'records',
+    schema: Schema | None = None, # labels that are not in it go
 ) -> Iterator[dict]:
     "The records of a file that are worth keeping; the others go to the report."
     seen = {}
     for line, record in numbered_records(path, task, annotated, form, bad=report.bad):
         report.n += 1
+        if schema: record = mended_record(record, task, schema, line, report)
         if why := poor(record, task): report.drop(line, 'poor', 'text', why, record)
         elif not note_repeats(record, task, line, seen, report):
             report.kept += 1
             yield record
     check_any(path, task, annotated, report.n, True, form)
 
+# %% ../nbs/04_dataset.ipynb #b5af7da9
 def clean(path: str | Path, task: str | Task, annotated: bool = True, form: str = 'records') -> Report:
     "What cleaning would remove from a file."
     report = Report(path)
@@ -188,29 +192,25 @@ def jaccard(a: set, b: set) -> float: # from 0 to 1
 def leak(
     splits: dict[str, Iterable[tuple[int, dict]]],  # {name: numbered records}
     threshold: float = .8,                          # Jaccard overlap from which two texts are near
-) -> Table:          # the best match of each text in each earlier split
+) -> Table:          # a match of each text in each earlier split: the best of those that are near
     "Texts and near-texts that two splits share."
-    from datasketch import MinHash, MinHashLSH
-    # the weights ask for rather too many suggestions than too few
-    index = MinHashLSH(threshold=threshold, num_perm=128, weights=(.1, .9))
-    texts, found = {}, []
+    from datasketch import MinHash
+    found, index = [], SimilarTexts(threshold)
     for name, records in splits.items():
         for n, r in progress(records, f'leak: {name}'):
             sign = MinHash(num_perm=128, hashfunc=zlib.crc32)
-            sign.update_batch(list(own := shingles(r['text'])))
-            near = [(k, texts[k]) for k in index.query(sign)]
-            found += _matches(name, n, r['text'], own, near, threshold)
-            texts[name, n] = r['text']
-            index.insert((name, n), sign, check_duplication=False)
+            sign.update_batch(list(shingles(r['text'])))
+            near = index.add(name, n, r['text'], sign)
+            found += _matches(name, n, r['text'], near, threshold)
     return Table(found, f'shared texts: {len(found)}')
 
 # %% ../nbs/04_dataset.ipynb #de997ed4
-def _matches(name, n, text, own, near, threshold):
+def _matches(name, n, text, near, threshold):
     "The best match of a text in every other split, of those that are near."
-    best = {}
+    best, own = {}, shingles(text)
     for (split, line), other in near:
         alike = 1. if other == text else jaccard(own, shingles(other))
-        if split == name or alike < max(threshold, best[split]['alike'] if split in best else 0): continue
+        if alike < max(threshold, best[split]['alike'] if split in best else 0): continue
         best[split] = {'text of': f'{name}:{n}', 'also in': f'{split}:{line}', 'alike': round(alike, 2),
                        'equal': 'yes' if other == text else '', 'id': text_id(text)[:8],
                        'text': text if len(text) <= 60 else text[:59] + '…'}
@@ -273,7 +273,6 @@ from .lib.tables import Table
 from .records import (check_record, infer_schema, numbered_records, read_records, read_schema,
                                spo_triples)
 from .lib.iepile_rows import gather
-from .lib.check import Report, mended_record
 
 _all_ = ['Report', 'Table', 'check_record', 'gather', 'infer_schema', 'mended_record',
           'numbered_records', 'read_records', 'read_schema', 'spo_triples']

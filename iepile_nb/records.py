@@ -35,7 +35,9 @@ def read_schema(
 ) -> Schema:            # labels in the order of the file, without repeats
     "Read the labels of a task. Raises `UserError` if the file is missing, broken, or has no labels for the task."
     task, path = get_task(task), Path(path)
-    if not path.exists(): raise input_error(path, msg='no such schema file; give its path with --schema_path')
+    if not path.exists():
+        raise input_error(path, msg='no such schema file; give its path with --schema_path, '
+                                    'or auto, which takes the labels that the records use')
     values = schema_values(path)
     try: return schema_from(values, task, triples, theme)
     except UserError as e: raise input_error(path, msg=str(e)) from None

@@ -16,7 +16,7 @@ from typing import Callable, NamedTuple
 import orjson
 
 from ..questions import encode
-from ..lib.io import UserError, check_apart, in_notebook, input_error, is_array, write_jsonl
+from ..lib.io import UserError, check_apart, in_notebook, input_error, is_array, text_id, write_jsonl
 from ..lib.tables import Table
 from ..tasks import TASKS, get_task
 from ..records import infer_schema, numbered_records, read_records, read_schema
@@ -24,6 +24,7 @@ from ..lib.formats import IMPORTERS, recognised
 from ..data import cleaned, leak, leak_counts, stats
 from ..lib.check import Report, mended
 from ..lib.recipe import mix, read_recipe
+from ..lib.splits import texts_to_test
 from .common import at_least, command
 
 # %% ../../nbs/cli/data.ipynb #1a551f94
@@ -33,7 +34,8 @@ def _share(s):
     raise argparse.ArgumentTypeError(f'{s} is not above 0 and at most 1')
 
 # %% ../../nbs/cli/data.ipynb #1a551f9b
-WHAT = ("check: every problem; stats: counts and lengths; leak: texts that several files share; "
+WHAT = ("split: a training and a test file; schema: the labels that are annotated; "
+        "check: every problem; stats: counts and lengths; leak: texts that several files share; "
         "clean: the paper's rules and repeated records; "
         "recipe: several datasets to one training set, as a YAML file says")
 EXAMPLE = ('example: iepile_data check --src_path data/NER/sample.json --task NER '
@@ -64,7 +66,9 @@ def _output_arguments(a):
     "What is done and written."
     a('--fix', action='store_true', help='check: write what can be used to --tgt_path')
     a('--tgt_path', help='check --fix, clean: the good records; what was dropped goes to a file beside it; '
-                         'stats: a picture; recipe: a folder')
+                         'stats: a picture; recipe, split: a folder; schema: a file')
+    a('--share', type=_share, default=.2,
+      help='split: how much of the texts goes to the test file (%(default)s)')
     a('--split_num', type=at_least(1), help='stats: labels asked at a time')
     a('--threshold', type=_share, default=.8,
       help='leak: overlap from which texts are near, 0 to 1 (%(default)s)')
@@ -124,8 +128,8 @@ def _schema(o, task):
     return infer_schema((r for _, r in numbered), task)
 
 def _clean(o):
-    report = Report(o.src_path[0])
-    records = cleaned(report.path, get_task(o.task), report, o.split == 'train', o.form)
+    report, task = Report(o.src_path[0]), get_task(o.task)
+    records = cleaned(report.path, task, report, o.split == 'train', o.form, _schema(o, task))
     _write_kept(o, report, records, '.clean.json')
 
 # %% ../../nbs/cli/data.ipynb #534874b7
@@ -140,6 +144,35 @@ def _stats(o):
         except ValueError as e:
             raise input_error(o.tgt_path, msg=f'no picture that can be written ({e})') from None
 
+# %% ../../nbs/cli/data.ipynb #20c65153
+def _target(o, what):
+    "Where a part writes, which must be named."
+    if o.tgt_path: return o.tgt_path
+    raise UserError(f'{o.what} needs --tgt_path, {what}')
+
+def _split(o):
+    "A training and a test file of one, and what is in them."
+    folder = Path(_target(o, 'a folder for train.json and test.json'))
+    path, task = o.src_path[0], get_task(o.task)
+    check_apart(folder/'train.json', path)
+    check_apart(folder/'test.json', path)
+    records = lambda: read_records(path, task, form=o.form)
+    test = texts_to_test(records(), task, o.share)
+    for name, inside in (('train', False), ('test', True)):
+        part = (r for r in records() if (text_id(r['text']) in test) is inside)
+        n = write_jsonl(folder/f'{name}.json', part)
+        print(f"{folder/name}.json: {n} records")
+
+# %% ../../nbs/cli/data.ipynb #809314e0
+def _write_schema(o):
+    "The labels that records use, as a schema file."
+    tgt, task = _target(o, 'a file for the schema'), get_task(o.task)
+    check_apart(tgt, o.src_path[0])
+    schema = infer_schema(read_records(o.src_path[0], task, form=o.form), task)
+    write_jsonl(tgt, map(orjson.dumps, [schema.labels, schema.labels, schema.parts]))
+    print(f'{tgt}: {len(schema.labels)} labels')
+
+# %% ../../nbs/cli/data.ipynb #1fe91107
 def _leak(o):
     if len({*map(os.path.realpath, o.src_path)}) < max(2, len(o.src_path)):
         raise UserError('leak compares files; name two or more different ones after --src_path')
@@ -165,7 +198,9 @@ _PARTS = {
     'check': _Part(_check, 'form task schema_path split fix tgt_path'),
     'stats': _Part(_stats, 'form task schema_path split split_num tgt_path limit'),
     'leak': _Part(_leak, 'form task threshold limit'),
-    'clean': _Part(_clean, 'form task split tgt_path'),
+    'clean': _Part(_clean, 'form task schema_path split tgt_path'),
+    'split': _Part(_split, 'form task tgt_path share'),
+    'schema': _Part(_write_schema, 'form task tgt_path'),
     'recipe': _Part(_recipe, 'tgt_path')}
 
 # %% ../../nbs/cli/data.ipynb #1b5cc6ef

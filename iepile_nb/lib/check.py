@@ -143,6 +143,12 @@ def _mend_labels(item, where, task, schema, line, report):
     return bool(strange) and 'arguments' not in item
 
 # %% ../../nbs/lib/check.ipynb #b9259439
+def _mend_item(item, where, text, task, schema, line, report):
+    "Mend an annotation in place. Is it to be dropped?"
+    gone = _mend_strings(item, where, text, line, report)
+    return gone or bool(schema) and _mend_labels(item, where, task, schema, line, report)
+
+# %% ../../nbs/lib/check.ipynb #951640c7
 def mended_record(
     record: dict,
     task: Task,
@@ -152,15 +158,15 @@ def mended_record(
 ) -> dict:                  # a copy, mended
     "A record with its annotations checked and mended; findings go to the report."
     record, kept, seen = copy.deepcopy(record), [], set()
+    key_of = lambda item: tuple(map(item.get, task.dedup)) or None
     for i, item in enumerate(record.get(task.key) or []):
-        where, key = f'{task.key}[{i}]', tuple(item.get(k) for k in task.dedup)
-        if key and key in seen:
+        where, key = f'{task.key}[{i}]', key_of(item)
+        repeated = key is not None and key in seen
+        gone = not repeated and _mend_item(item, where, record['text'], task, schema, line, report)
+        if repeated or not gone and key_of(item) in seen - {None}: # as it is mended
             report.drop(line, 'repeated', where, 'the same annotation stands in the record already', item)
-            continue
-        seen.add(key)
-        gone = _mend_strings(item, where, record['text'], line, report)
-        if not gone and schema: gone = _mend_labels(item, where, task, schema, line, report)
-        if not gone: kept.append(item)
+        elif not gone: kept.append(item)
+        seen |= {key, key_of(item)}
     if task.key in record: record[task.key] = kept
     return record
 

@@ -139,7 +139,7 @@ def test_a_dropped_item_of_an_array_stands_beside(tmp_path):
 @pytest.mark.parametrize('what, more, says', [
     ('check', ['--tgt_path', 'x'], 'without --fix'),
     ('check', ['--fix', '--tgt_path', 'd.json'], 'another file'),
-    ('clean', ['--schema_path', 'none'], 'does not use --schema_path'),
+    ('clean', ['--threshold', '.5'], 'does not use --threshold'),
     ('recipe', ['--limit', '1'], 'recipe does not use --limit'),
     ('stats', ['--tgt_path', 'p.html'], 'no picture'), ('recipe', [], 'recipe needs --tgt_path')])
 def test_options_that_a_part_does_not_use(tmp_path, monkeypatch, capsys, what, more, says):
