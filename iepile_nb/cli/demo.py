@@ -31,8 +31,8 @@ def _parser():
 def _data_arguments(a):
     a('--data', help='a folder with schema.json, train.json, test.json, or one annotated file, '
                      'which is split (default: the demo, six datasets)')
-    a('--from', dest='form', default='records', choices=list(IMPORTERS),
-      help='format of --data (%(default)s)')
+    a('--from', dest='form', default='auto', choices=['auto', *IMPORTERS],
+      help='format of --data (auto: by its beginning)')
     a('--task', help=f'of --data: {", ".join(TASKS)}')
     a('--language', choices=LANGUAGES, help='of --data')
     a('--limit', type=int, help='use only the first N records of each file')

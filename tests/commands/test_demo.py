@@ -8,7 +8,6 @@ import pytest
 
 from helpers.demo import run_demo, runs, wait_for
 from iepile_nb.cli.demo import main
-from iepile_nb.course import split_by_text
 
 
 @pytest.mark.parametrize('bits', [16, 4])
@@ -34,18 +33,10 @@ def test_one_file_of_another_format_is_split(tmp_path, capsys):
     tags = {'tulip': 'B-PLANT', 'iris': 'B-PLANT', 'Lund': 'B-TOWN', 'Brno': 'B-TOWN'}
     lines = [[f"{w} {tags.get(w, 'O')}" for w in t.split()] for t in FLOWERS.split(' / ')]
     (tmp_path/'garden.conll').write_text('\n\n'.join('\n'.join(l) for l in lines) + '\n')
-    own = '--data', tmp_path/'garden.conll', '--from', 'conll', '--task', 'NER', '--language', 'en'
+    own = '--data', tmp_path/'garden.conll', '--task', 'NER', '--language', 'en'
     results = run_demo(tmp_path/'out', *own)
     assert results['scores'][0]['after']['n'] == 1
     assert '3 texts to learn from, 1 to be tested on; labels: PLANT, TOWN' in capsys.readouterr().err
-
-
-def test_a_text_is_never_in_both_parts():
-    records = [{'text': f'text {i % 30}', 'n': i} for i in range(50)]
-    train, test = split_by_text(records)
-    texts = lambda part: {r['text'] for r in part}
-    assert len(train) + len(test) == 50 and not texts(train) & texts(test) and len(texts(test)) == 6
-    assert split_by_text(records[::-1])[1] == test[::-1]
 
 
 def test_a_folder_needs_task_and_language(capsys):
