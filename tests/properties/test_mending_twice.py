@@ -12,7 +12,8 @@ PIECES = st.sampled_from(['Bo', ' Bo ', 'BO', 'ｂｏ', 'Chur', ' ', '', 'New  B
 TEXTS = st.sampled_from(['Bo left Chur.', 'Bo left Chur.', 'New Brig and Bo', '...', 'a', 'BO bo'])
 ENTITIES = st.builds(entity, PIECES, st.sampled_from(['person', 'city', 'other']))
 ARGUMENTS = st.lists(st.builds(dict, role=st.sampled_from(['who', 'where']), argument=PIECES), max_size=2)
-EVENTS = st.builds(dict, event_type=st.sampled_from(['left', 'other']), event_trigger=PIECES, arguments=ARGUMENTS)
+EVENTS = st.builds(dict, event_type=st.sampled_from(['left', 'other']), event_trigger=PIECES,
+                   arguments=ARGUMENTS)
 SCHEMAS = {'NER': Schema(['person', 'city']), 'EE': Schema(['left'], {'left': ['who']})}
 
 
@@ -26,7 +27,8 @@ def twice(folder, task, records, read):
 
 def records_of(task):
     items = st.lists(ENTITIES if task == 'NER' else EVENTS, max_size=4)
-    return st.lists(st.builds(lambda t, e: {'text': t, TASKS[task].key: e}, TEXTS, items), min_size=1, max_size=4)
+    record = st.builds(lambda t, e: {'text': t, TASKS[task].key: e}, TEXTS, items)
+    return st.lists(record, min_size=1, max_size=4)
 
 
 @settings(max_examples=150)

@@ -30,7 +30,8 @@ def test_a_way_must_fit_all_marks():
 
 
 def test_both_readings_are_shown(tmp_path):
-    bad = read(save(tmp_path/'f', task({'text': '😀 Anouk in Brig'}, region(12, 15, 'city', 'Brig'))), 'labelstudio')[1]
+    one = task({'text': '😀 Anouk in Brig'}, region(12, 15, 'city', 'Brig'))
+    bad = read(save(tmp_path/'f', one), 'labelstudio')[1]
     assert "says 'Brig' where the text has 'rig', and 'Bri' if offsets count UTF-16 units" in bad[0]
 
 
@@ -59,7 +60,8 @@ def test_a_widget_with_another_name_than_its_field(tmp_path):
 def test_marks_in_a_text_with_markup(tmp_path):
     value = {'start': '/p[1]/text()[1]', 'globalOffsets': {'start': 9, 'end': 13}, 'text': 'Brig',
              'hypertextlabels': ['city']}
-    one = task({'page': '<p>Anouk &amp; Brig.</p>'}, {'type': 'hypertextlabels', 'to_name': 'x', 'value': value})
+    mark = {'type': 'hypertextlabels', 'to_name': 'x', 'value': value}
+    one = task({'page': '<p>Anouk &amp; Brig.</p>'}, mark)
     one['annotations'][0]['result'][0]['value']['globalOffsets'] = {'start': 8, 'end': 12}
     got, bad = read(save(tmp_path/'f', one), 'labelstudio')
     assert not bad and (got[0]['text'], got[0]['entity']) == ('Anouk & Brig.', [entity('Brig', 'city')])
@@ -100,7 +102,8 @@ def test_doccano_events(tmp_path):
 
 def test_brat_pieces_and_relations_of_events(tmp_path):
     (tmp_path/'a.txt').write_text('The Upper\nValley Line opened, then closed.')
-    save(tmp_path/'a.ann', 'T1\tcompany 4 9;10 21\tUpper Valley Line', 'T2\tOpen 22 28\topened', 'T3\tClose 35 41\tclosed',
+    save(tmp_path/'a.ann', 'T1\tcompany 4 9;10 21\tUpper Valley Line', 'T2\tOpen 22 28\topened',
+         'T3\tClose 35 41\tclosed',
          'T4\tpart 4 9;17 21\tUpper Line', 'E1\tOpen:T2', 'E2\tClose:T3', 'R1\tbefore Arg1:E1 Arg2:E2')
     (got,), bad = read(tmp_path, 'brat')
     assert not bad and [e['entity'] for e in got['entity']][:1] == ['Upper\nValley Line']

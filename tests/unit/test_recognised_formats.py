@@ -25,7 +25,7 @@ OTHERS = { # a record of the same two mentions in other formats
 def test_corpora_with_mentions(form, array, tmp_path, caplog):
     caplog.set_level('INFO', 'iepile_nb')
     path = tmp_path/'f.json'
-    save(path, json.dumps([OTHERS[form]] * 2, ensure_ascii=False, indent=1)) if array else save(path, OTHERS[form])
+    save(path, json.dumps([OTHERS[form]] * 2, indent=1) if array else OTHERS[form])
     assert read(path, 'auto')[0][0] == {'text': MOVED, 'entity': [PERSON, CITY]} | read(path, form)[0][0]
     assert f'read as {form} (--from {form})' in caplog.text
 
@@ -54,14 +54,16 @@ def test_relations_and_events(tmp_path, caplog):
                                 'tail_type': '城市'}]
     event = {'event_type': '搬家', 'trigger': '搬', 'arguments': [{'role': '谁', 'argument': '安诺'}]}
     (got,), bad = read(save(tmp_path/'f', {'text': MOVED, 'event_list': [event]}), 'auto', 'EE')
-    assert not bad and got['event'] == [{'event_type': '搬家', 'event_trigger': '搬', 'arguments': event['arguments']}]
+    want = {'event_type': '搬家', 'event_trigger': '搬', 'arguments': event['arguments']}
+    assert not bad and got['event'] == [want]
 
 
-@pytest.mark.parametrize('tags', ['person person O city O', 'B_person I_person O B_city O', 'person-B person-I O city-B O',
-                                  'person_B person_E O city_S O'])
+@pytest.mark.parametrize('tags', ['person person O city O', 'B_person I_person O B_city O',
+                                  'person-B person-I O city-B O', 'person_B person_E O city_S O'])
 def test_tags_of_every_spelling(tags, tmp_path):
     words = 'Anouk Roth left Brig .'.split()
-    want = ([{'text': 'Anouk Roth left Brig.', 'entity': [entity('Anouk Roth', 'person'), entity('Brig', 'city')]}], [])
+    found = [entity('Anouk Roth', 'person'), entity('Brig', 'city')]
+    want = ([{'text': 'Anouk Roth left Brig.', 'entity': found}], [])
     columns = save(tmp_path/'f.txt', *[f'{w} {t}' for w, t in zip(words, tags.split())], '')
     assert recognised(columns) == 'conll' and read(columns, 'auto') == want
     assert read(save(tmp_path/'f.jsonl', {'words': words, 'tags': tags.split()}), 'auto') == want
@@ -75,7 +77,8 @@ def test_tags_in_another_column(tmp_path):
 
 def test_tokens_without_tags(tmp_path):
     path = save(tmp_path/'f', 'Anouk', 'left', '.', '', 'Rain', 'fell', '')
-    assert [r['text'] for r in read_records(path, annotated=False, form='auto')] == ['Anouk left.', 'Rain fell']
+    texts = [r['text'] for r in read_records(path, annotated=False, form='auto')]
+    assert texts == ['Anouk left.', 'Rain fell']
     with pytest.raises(UserError, match='no records'): list(read_records(path, form='auto'))
     path = save(tmp_path/'f.jsonl', {'tokens': ['Anouk', 'left']})
     assert [r['text'] for r in read_records(path, annotated=False, form='auto')] == ['Anouk left']
@@ -102,8 +105,9 @@ def test_tables(tmp_path, caplog):
             {'text': 'Rain', 'entity': []}]
     assert rows('id,Text,person,city,source\n1,"Anouk, in Brig",Anouk,Brig,web\n2,Rain,,,web\n') == (want, [])
     assert 'column named source' in caplog.text
-    assert rows('sentence\tvalue\tlabel\nAnouk, in Brig\tAnouk\tperson\nAnouk, in Brig\tBrig\tcity\nRain\t\t\n',
-                'f.tsv') == (want, [])
+    a_mention_a_row = ('sentence\tvalue\tlabel\nAnouk, in Brig\tAnouk\tperson\n'
+                       'Anouk, in Brig\tBrig\tcity\nRain\t\t\n')
+    assert rows(a_mention_a_row, 'f.tsv') == (want, [])
     assert "does not contain 'Chur'" in rows('text,value,label\nIn Brig,Chur,city\n')[1][0]
 
 
@@ -119,7 +123,8 @@ def test_arrow_files(tmp_path):
     from datasets import Dataset
     Dataset.from_dict({'tokens': [['Anouk', 'left']], 'ner_tags': [['B-p', 'O']]}).save_to_disk(tmp_path/'d')
     arrow, = (tmp_path/'d').glob('*.arrow')
-    assert read(arrow, 'auto')[0] == read(tmp_path/'d', 'auto')[0] == [{'text': 'Anouk left', 'entity': [entity('Anouk', 'p')]}]
+    want = [{'text': 'Anouk left', 'entity': [entity('Anouk', 'p')]}]
+    assert read(arrow, 'auto')[0] == read(tmp_path/'d', 'auto')[0] == want
 
 
 @pytest.mark.parametrize('form', ['records', 'hf'])
@@ -127,5 +132,5 @@ def test_numbers_that_are_none(form, tmp_path):
     one = INES if form == 'records' else {'tokens': ['Anouk'], 'tags': ['B-p']}
     for odd in ('NaN', '-Infinity'):
         line = json.dumps(one | {'score': 1}).replace('1}', odd + '}')
-        assert len(read(save(tmp_path/'f.json', line), form)[0]) == len(read(save(tmp_path/'g.json', f'[{line}]'), form)[0]) == 1
+        for text in (line, f'[{line}]'): assert len(read(save(tmp_path/'f.json', text), form)[0]) == 1
     assert 'broken JSON' in read(save(tmp_path/'f.json', '{"text": NaN NaN}'), 'records')[1][0]
