@@ -13,6 +13,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Callable, Iterable, NamedTuple
 
+from .extras import extra
 from .io import UserError, decoded, fail, input_error, read_jsonl
 from .formats import Unannotated, build_each, from_spans, importer
 
@@ -212,7 +213,7 @@ HF_FILES = {'.parquet': 'parquet', '.arrow': 'arrow', '.json': 'json', '.jsonl':
 
 def _hf_load(name, split):
     "A split of a dataset: one on the hub, or in a local folder or file."
-    import datasets
+    datasets = extra('datasets')
     path, stream = Path(name), dict(split=split or 'train', streaming=True)
     if path.is_file(): return datasets.load_dataset(_file_kind(path), data_files=name, **stream)
     local = path.suffix in HF_FILES or path.is_absolute() or name[:1] == '.' or name.count('/') > 1
