@@ -13,6 +13,7 @@ from collections import Counter, deque
 from pathlib import Path
 from typing import Iterable, Iterator
 
+from .lib.extras import extra
 from .questions import NAN, Schema, Task, describe
 from .lib.characters import fold_text
 from .lib.io import progress, text_id
@@ -45,7 +46,7 @@ def plot_counts(
     ax=None,            # draw here; else in a new figure
 ):                      # a matplotlib axis
     "Bars for the labels, the most frequent first; texts without any are grey."
-    from matplotlib import pyplot as plt
+    plt = extra('matplotlib.pyplot')
     rows = counts.most_common(top)[::-1]
     readable_fonts(label for label, _ in rows)
     ax = ax or plt.subplots(figsize=(6, .3 * len(rows) + .8))[1]
@@ -83,7 +84,7 @@ class Stats(dict):
 
     def plot(self):
         "Labels by frequency, and how long the texts are."
-        from matplotlib import pyplot as plt
+        plt = extra('matplotlib.pyplot')
         height = max(2.6, .3 * min(20, len(self.counts)) + .8)
         fig, (a, b) = plt.subplots(1, 2, figsize=(10, height), layout='constrained')
         plot_counts(self.counts, ax=a)
@@ -194,7 +195,7 @@ def leak(
     threshold: float = .8,                          # Jaccard overlap from which two texts are near
 ) -> Table:          # a match of each text in each earlier split: the best of those that are near
     "Texts and near-texts that two splits share."
-    from datasketch import MinHash
+    MinHash = extra('datasketch').MinHash
     found, index = [], SimilarTexts(threshold)
     for name, records in splits.items():
         for n, r in progress(records, f'leak: {name}'):
@@ -241,7 +242,7 @@ COLOURS = {'NER': '#4c72b0', 'RE': '#dd8452', 'EE': '#55a868'}
 
 def plot_corpus(sets: list[dict] | None = None):
     "The training sets by labels and size, and by domain."
-    from matplotlib import pyplot as plt
+    plt = extra('matplotlib.pyplot')
     sets = sets or corpus()
     fig, (a, b) = plt.subplots(1, 2, figsize=(11, 5.4), layout='constrained')
     known = sorted((r for r in sets if r['train']), key=lambda r: r['train'])

@@ -16,6 +16,7 @@ from typing import Iterator
 
 from fastcore.basics import patch
 
+from .lib.extras import extra
 from .questions import LANGUAGES, Question, Schema, Task, encode, instruction
 from .lib.io import UserError
 from .tasks import Events, get_task
@@ -169,7 +170,7 @@ def calibration(
 
 def plot_calibration(points: list[tuple[float, float, int]]):
     "The points of `calibration` beside the diagonal; a figure."
-    import matplotlib.pyplot as plt
+    plt = extra('matplotlib.pyplot')
     fig, ax = plt.subplots(figsize=(4, 4))
     ax.plot([0, 1], [0, 1], color='grey', lw=1)
     ax.plot([p for p, *_ in points], [r for _, r, _ in points], 'o-')

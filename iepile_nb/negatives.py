@@ -14,6 +14,7 @@ from typing import Callable, Iterable
 import orjson
 from fastcore.basics import patch
 
+from .lib.extras import extra
 from .questions import Schema, Task, encode, unique
 from .lib.io import KeyedRandom, UserError, atomic_write, input_error
 from .lib.orders import ORDERS, binomial, nth_order, random_order, sorted_order
@@ -62,7 +63,7 @@ def plot_similarity(
     negatives: dict | None = None,  # marks the hard negatives of each row's label
 ):                                  # a matplotlib axis
     "A heat map of how alike labels are."
-    from matplotlib import pyplot as plt
+    plt = extra('matplotlib.pyplot')
     size = 1.5 + .35 * len(labels)
     fig, ax = plt.subplots(figsize=(size, size))
     ax.imshow(sim, cmap='Blues')

@@ -12,6 +12,7 @@ from html import escape
 from pathlib import Path
 from typing import Iterable
 
+from .lib.extras import extra
 from .lib.io import UserError, atomic_write, read_jsonl
 from .lib.tables import text_table
 from .scoring import Counts, Result, add_counts, by_label, length_group, macro_note
@@ -52,7 +53,7 @@ def plot_f1(
     scores: list[dict], # see `f1_rows`
 ):                      # a matplotlib axis
     "Bars for F1 before and after, by language and task."
-    from matplotlib import pyplot as plt
+    plt = extra('matplotlib.pyplot')
     rows = f1_rows(scores)[::-1]
     fig, ax = plt.subplots(figsize=(5.2, .55 * len(rows) + .9))
     for side, label, column, colour in ((.2, 'before', 3, '#9aa3ad'), (-.2, 'after', 4, '#3f7fd4')):

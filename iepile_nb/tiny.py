@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
+from .lib.extras import extra
 from .lib.io import read_jsonl, write_jsonl
 from .lib.patterns import ASSETS, domain_names
 from .lib.tokenizer import SPECIAL_TOKENS
@@ -46,7 +47,7 @@ def grow(model: LlamaForCausalLM, layers: int) -> LlamaForCausalLM:
 # %% ../nbs/A2_tiny.ipynb #1255aafd
 def plot_scores(run_log: list[dict], ax=None): # a matplotlib axis
     "F1 of each task and language over the minutes of a run; for events, that of the arguments."
-    from matplotlib import pyplot as plt
+    plt = extra('matplotlib.pyplot')
     ax, scored = ax or plt.subplots(figsize=(5, 2.5))[1], [l for l in run_log if 'scores' in l]
     for name in scored[0]['scores']:
         f1 = [l['scores'][name].get('argument_f1', l['scores'][name].get('f1')) for l in scored]

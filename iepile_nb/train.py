@@ -10,6 +10,7 @@ __all__ = ['NO_SCORER', 'read_train_rows', 'hold_out', 'encode_rows', 'example',
 # %% ../nbs/12_train.ipynb #b3a362a8
 import random
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Callable, Iterable, Iterator
 
@@ -157,13 +158,13 @@ def add_callbacks(
 ):
     "A bar on a terminal, curves in a notebook, an end in good order; `trainer.stop` is that last one."
     from transformers import EarlyStoppingCallback, PrinterCallback, ProgressCallback
-    from transformers.utils.notebook import NotebookProgressCallback
     from iepile_nb.lib.trainer import GracefulStop, LiveCurves, LossWatch
     trainer.stop = GracefulStop()
     trainer.remove_callback(PrinterCallback)
-    if in_notebook():
+    if in_notebook(): # only there: it needs IPython
+        from transformers.utils.notebook import NotebookProgressCallback
         for bar in (ProgressCallback, NotebookProgressCallback): trainer.remove_callback(bar)
-        if not trainer.args.disable_tqdm: trainer.add_callback(LiveCurves)
+        if not trainer.args.disable_tqdm and find_spec('matplotlib'): trainer.add_callback(LiveCurves)
     trainer.add_callback(LossWatch)
     trainer.add_callback(trainer.stop)
     if patience: trainer.add_callback(EarlyStoppingCallback(patience))

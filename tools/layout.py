@@ -18,7 +18,7 @@ HEAVY = {'torch', 'transformers', 'peft', 'bitsandbytes', 'accelerate', 'dataset
          'sentence_transformers'}
 APPENDIX = {'A1': 24, 'A2': 25, 'A3': 26, 'A4': 27}
 HEAVY_NUMBERS = {*range(8, 16), *range(21, 24), 25}
-HEAVY_COMMANDS = {'cli.demo', 'cli.tiny'}
+HEAVY_COMMANDS = {'cli.tiny'}
 FACADES = {'core', 'model'}   # they define nothing; nothing in the package imports them
 STUBS = {('train', 'cli.train')} # `torchrun -m iepile_nb.train`
 SILENT = 'print', 'test_eq', 'test_fail', 'test_close' # calls that show no value

@@ -128,7 +128,8 @@ def put_adapter(
     try:
         laid = _wrapped(model, config, name)
         found = _load(laid, folder, weights, name, trainable)
-        wrong = _not_whole(weights, found.missing_keys, found.unexpected_keys)
+        lacking = [k for k in found.missing_keys if f'.{name}.' in f'{k}.'] # not those of other adapters
+        wrong = _not_whole(weights, lacking, found.unexpected_keys)
     except Exception as e: wrong = _explained(e)
     if not wrong: return laid
     _take_off(laid, model, name)

@@ -11,6 +11,7 @@ from html import escape
 
 from fastcore.basics import patch
 
+from .extras import extra
 from ..questions import unique
 from ..scoring import Counts, Result, Scored
 from ..errors import ERROR_KINDS, Errors
@@ -105,7 +106,7 @@ class Browser:
 @patch
 def widget(self: Browser):
     "The widgets: what to show, which, and back and forth."
-    import ipywidgets as w
+    w = extra('ipywidgets')
     kind = w.Dropdown(options=['', *ERROR_KINDS], description='error')
     label = w.Dropdown(options=['', *self.data['labels']], description='label')
     search, view = w.Text(description='search'), w.HTML()

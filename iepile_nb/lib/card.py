@@ -7,6 +7,7 @@ __all__ = ['finds_nothing', 'manifest', 'loss_ends', 'destroyed', 'advice', 'tra
 
 # %% ../../nbs/lib/card.ipynb #abd55f37
 from collections import Counter
+from importlib.util import find_spec
 from pathlib import Path
 
 from .answers import parse_answer
@@ -90,6 +91,10 @@ def _facts(record):
     yield 'licence', record.get('license') or 'not said; see that of the base'
 
 # %% ../../nbs/lib/card.ipynb #73efa3da
+def _curves():
+    "The picture of the losses, where there is one."
+    return '![curves](training.png)' if find_spec('matplotlib') else 'Not drawn: matplotlib is missing.'
+
 def training_card(
     name: str,
     record: dict, # what `train` returns
@@ -101,7 +106,7 @@ def training_card(
            'tags: [information-extraction, iepile]', '---']
     kinds = _table(['task', 'source', 'rows', 'pure negatives'], [p.values() for p in parts])
     options = _table(['option', 'value'], [(f'`{k}`', _without_folder(v)) for k, v in o.items()])
-    sections = {'Made of': _table(['', ''], _facts(record)), 'Curves': '![curves](training.png)',
+    sections = {'Made of': _table(['', ''], _facts(record)), 'Curves': _curves(),
                 'Data': kinds, 'Options': options,
                 'Hardware and versions': _table(['', ''], record['environment'].items())}
     return '\n'.join([*top, f'# {name}', ''] + [f'## {k}\n{v}\n' for k, v in sections.items()])

@@ -8,6 +8,8 @@ __all__ = ['CURVES', 'LEGEND', 'plot_losses', 'draw_curves']
 # %% ../../nbs/lib/curves.ipynb #240ef9ed
 from io import BytesIO
 
+from .extras import extra
+
 # %% ../../nbs/lib/curves.ipynb #4312edb6
 CURVES = {'loss': '-', 'eval_loss': 'o--', 'eval_f1': 's:'}
 LEGEND = {'eval_loss': 'held out', 'eval_f1': 'F1'}
@@ -28,7 +30,7 @@ def plot_losses(
 ):                   # the axis of the losses
     "The loss by step, a line for each run; what was measured on held-out rows is dashed."
     if ax is None:
-        from matplotlib import pyplot as plt
+        plt = extra('matplotlib.pyplot')
         ax = plt.subplots(figsize=(5.4, 2.9))[1]
     curves = _by_curve(log)
     right = ax.twinx() if any(key == 'eval_f1' for (_, key), _ in curves) else None
@@ -48,7 +50,7 @@ def draw_curves(
     title: str = '',
 ) -> bytes:           # a PNG picture
     "The curves of a run as a picture."
-    from matplotlib.figure import Figure
+    Figure = extra('matplotlib.figure').Figure
     figure = Figure(figsize=(5.6, 2.9), layout='constrained')
     plot_losses(log, title, figure.add_subplot())
     figure.savefig(out := BytesIO(), dpi=100)

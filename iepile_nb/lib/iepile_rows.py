@@ -14,6 +14,7 @@ from typing import Callable, Iterable, Iterator
 
 from fastcore.basics import patch
 
+from .extras import extra
 from ..questions import Question, RE, Task
 from .io import UserError, fail, input_error, log, read_jsonl
 from ..tasks import EET, Events, KG, SPO, TASKS, read_instruction
@@ -127,7 +128,7 @@ def _close(open_, key):
 # %% ../../nbs/lib/iepile_rows.ipynb #9ffd94c4
 def _hub_rows(name):
     "The rows of a file on the hub: `zjunlp/iepile`, or with a file name, `zjunlp/iepile/dev.json`."
-    import datasets
+    datasets = extra('datasets')
     owner, repo, *file = name.split('/') if name.count('/') else ('', '', '')
     url = f"hf://datasets/{owner}/{repo}/{'/'.join(file) or 'train.json'}"
     try: dataset = datasets.load_dataset('json', data_files=url, split='train', streaming=True)

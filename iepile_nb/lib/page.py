@@ -12,6 +12,8 @@ from html import escape
 from importlib.resources import files
 from typing import Callable, Iterable
 
+from .io import UserError
+from .extras import extra
 from ..questions import Task, unique
 from ..tasks import get_task
 from .spans import highlight, item_spans
@@ -96,10 +98,11 @@ def figure_svg(
     title: str,     # for those who cannot see it
 ) -> str:
     "A plot as inline SVG in the colour of the surrounding text."
-    from matplotlib import pyplot as plt, rc_context
+    try: plt = extra('matplotlib.pyplot')
+    except UserError as e: return f'<p class="soft">no picture: {escape(str(e))}</p>'
     names = 'text.color', 'axes.labelcolor', 'axes.edgecolor', 'xtick.color', 'ytick.color'
     colours = dict.fromkeys(names, INK)
-    with rc_context({'svg.fonttype': 'none', 'svg.hashsalt': 'iepile', **colours}):
+    with plt.rc_context({'svg.fonttype': 'none', 'svg.hashsalt': 'iepile', **colours}):
         fig, svg = plot(data).figure, io.StringIO()
         fig.savefig(svg, format='svg', transparent=True, bbox_inches='tight', metadata={'Date': None})
         plt.close(fig)

@@ -10,6 +10,7 @@ import logging, re, warnings
 from functools import lru_cache
 from typing import Iterable
 
+from .extras import extra
 from ..questions import unique
 from .characters import is_wide
 from .io import in_notebook, log
@@ -24,7 +25,7 @@ CJK_FILES = re.compile(r'cjk|sourcehan|wqy|simhei|simsun|msyh|pingfang|droidsans
 @lru_cache
 def _find_fonts():
     "The fonts of the system that have Chinese characters; what matplotlib would say about them is kept out of the log."
-    from matplotlib import font_manager
+    font_manager = extra('matplotlib.font_manager')
     manager_log = logging.getLogger('matplotlib.font_manager')
     manager_log.addFilter(lambda r: not r.getMessage().startswith('findfont: Failed to find font weight'))
     have = {f.name for f in font_manager.fontManager.ttflist}
@@ -53,7 +54,7 @@ def _say_once():
 
 def readable_fonts(labels: Iterable[str] = ()): # what will be shown; if there is no font for it, this is said
     "Let plots show Chinese, from now on, if the system has a font for it."
-    from matplotlib import rcParams
+    rcParams = extra('matplotlib').rcParams
     found = _find_fonts()
     if not found and any(map(is_wide, ''.join(labels))): _say_once()
     rcParams['font.family'] = unique([*rcParams['font.family'], 'DejaVu Sans', *found])

@@ -11,6 +11,7 @@ __all__ = ['FEW_BITS', 'LAUNCH', 'MAY_CHANGE', 'prepare_model', 'with_adapter', 
 import json, os, random, shutil, signal, subprocess, sys, time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 
 from .card import advice, destroyed, loss_ends, manifest, training_card
@@ -238,13 +239,18 @@ def write_record(
         with saving(run.folder):
             card = training_card(run.folder.name, record)
             with atomic_write(run.folder/'README.md') as f: f.write(card.encode())
-            with atomic_write(run.folder/'training.png') as f: f.write(draw_curves(record['log']))
+            _draw_curves(run, record['log'])
             write_json(run.folder/'train_log.json', record)
             files = {**run.files, 'train_log.json': file_hash(run.folder/'train_log.json')}
             write_json(run.folder/'iepile_train.json', {**run.card, 'finished': finished, 'files': files})
     return record
 
 # %% ../../nbs/lib/run.ipynb #b327126a
+def _draw_curves(run, log):
+    "The losses as a picture, where one can be drawn."
+    if not find_spec('matplotlib'): return
+    with atomic_write(run.folder/'training.png') as f: f.write(draw_curves(log))
+
 def push_result(run: TrainingRun):
     "Put the result on the hub, if that was asked for."
     from iepile_nb.lib.publish import push

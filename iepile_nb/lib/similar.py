@@ -10,6 +10,8 @@ from collections import defaultdict
 
 from fastcore.basics import patch
 
+from .extras import extra
+
 # %% ../../nbs/lib/similar.ipynb #bd46bdc6
 ENOUGH = 100 # texts of a split that are much the same
 
@@ -17,7 +19,7 @@ ENOUGH = 100 # texts of a split that are much the same
 class SimilarTexts:
     "Texts by split, and which of the other splits' texts may be near a new one."
     def __init__(self, threshold: float): # the overlap from which texts are near
-        from datasketch import MinHashLSH
+        MinHashLSH = extra('datasketch').MinHashLSH
         # the weights ask for rather too many suggestions than too few
         self.index = MinHashLSH(threshold=threshold, num_perm=128, weights=(.1, .9))
         self.threshold = threshold

@@ -10,8 +10,14 @@ import re
 from functools import lru_cache
 from typing import Callable, Iterable
 
+<<<<<<< HEAD
 from .io import UserError
 from .formats import from_spans
+=======
+from .extras import extra
+from .io import UserError, decoded, fail, input_error, read_jsonl
+from .formats import Unannotated, build_each, from_spans, importer
+>>>>>>> origin/main
 
 # %% ../../nbs/lib/tokens.ipynb #d1a1950b
 def bio_spans(
@@ -98,9 +104,216 @@ def from_tokens(
     spans = {i: (l, [(p[0][0], p[-1][1])]) for i, (p, (_, _, l)) in enumerate(zip(ends, found)) if p}
     return {k: from_spans(text, spans)[k] for k in ('text', 'entity')}
 
+<<<<<<< HEAD
 def _check_tags(tokens, tags):
     "Raise `UserError` if there is not one tag for each token."
     if len(tokens) != len(tags): raise UserError(f'{len(tokens)} tokens, but {len(tags)} tags')
     if None in tags:
         i = tags.index(None)
         raise UserError(f"token {i + 1}, '{tokens[i]}', has no tag")
+=======
+# %% ../../nbs/lib/tokens.ipynb #1c0e4e31
+_TAG = re.compile('O|[BIMELSU]-.+').fullmatch
+
+def _cells(line):
+    "The columns of a line; the token may be a blank."
+    line = line.rstrip(' \t\r\n')
+    cells = line.split('\t') if '\t' in line else re.split(' +', line)
+    if not cells[0] and len(cells) > 2 and '\t' not in line: return cells[1:]
+    return [cells[0] or ' ', *cells[1:]]
+
+def _is_comment(line, cells, width):
+    "Is this a comment or a document mark, and no token? `width`: columns of other lines."
+    if line[:1] != '#': return cells[0] == '-DOCSTART-'
+    if line[:2] == '# ' and ' = ' in line: return True
+    return not _TAG(cells[-1]) and (cells[0] == '#' or len(cells) != width)
+
+# %% ../../nbs/lib/tokens.ipynb #415526ce
+def are_numbered(
+    block: list[tuple[int, bytes]], # the lines of a sentence, see `sentence_blocks`
+) -> bool:
+    "Do the lines of a sentence begin with 1, 2 and so on?"
+    cells = [line.split() for _, line in block if line[:1] != b'#']
+    first = [c[0] for c in cells if len(c) > 2 and c[0].isdigit()][:2]
+    return bool(first) and first == [b'1', b'2'][:len(first)]
+
+def _unplaced(tokens):
+    "Characters without the number of their place in a word, as in 我0 们1."
+    placed = tokens[0][1:] == '0' and all(re.fullmatch(r'.\d+', t) for t in tokens)
+    return [t[0] for t in tokens] if placed and any(_is_cjk(t[0]) for t in tokens) else tokens
+
+# %% ../../nbs/lib/tokens.ipynb #fd587d10
+class Columns(NamedTuple):
+    "What stands in the columns of a file."
+    numbered: bool = False        # does each token have its number in the first column?
+    tag: int | None = -1          # the column of the tag; None if there are no tags
+    read: Callable = lambda t: t  # gives the usual form of a tag
+
+def _token_and_tags(n, line, cells, columns):
+    "The token of a line and its tags, of which there is one or, in GermEval's files, two."
+    numbered = columns.numbered
+    if columns.tag is None: return cells[numbered], ['O']
+    if numbered and not cells[0].isdigit():
+        raise UserError(f"line {n}: the number of the token is expected, not '{cells[0]}'")
+    if len(cells) < 2 + numbered:
+        raise UserError(f"line {n}: a token and its tag are expected, and there is only '{line.strip()}'")
+    two = numbered and len(cells) == 4 and _TAG(cells[2])
+    if columns.tag >= len(cells): raise UserError(f'line {n}: no tag in column {columns.tag + 1}')
+    return cells[numbered], [columns.read(c.strip()) for c in (cells[2:] if two else [cells[columns.tag]])]
+
+# %% ../../nbs/lib/tokens.ipynb #8242d6f4
+def sentence_record(
+    block: list[tuple[int, bytes]], # the lines of a sentence, see `sentence_blocks`
+    columns: Columns = Columns(),   # see `columns_of`
+) -> dict | None:                   # None if there are only comments
+    "A record of the lines of one sentence. Raises `UserError` for a line that is no token with its tag."
+    found, lines = [], [(n, decoded(raw)) for n, raw in block]
+    width = next((len(_cells(l)) for _, l in reversed(lines) if l[:1] != '#'), 0)
+    for n, line in lines:
+        cells = _cells(line)
+        is_range = columns.numbered and re.fullmatch(r'\d+[-.]\d+', cells[0])
+        if is_range or _is_comment(line, cells, width): continue
+        found.append(_token_and_tags(n, line, cells, columns))
+    if len({len(tags) for _, tags in found}) > 1:
+        raise UserError('some lines have a second column of tags, and others not')
+    if not found: return None
+    tokens, tags = zip(*found)
+    if columns.tag is None: return Unannotated(text=join_tokens(_unplaced(list(tokens)))[0])
+    return from_tokens(_unplaced(list(tokens)), *zip(*tags))
+
+# %% ../../nbs/lib/tokens.ipynb #708dc411
+def sentence_blocks(path):
+    "Runs of lines between blank ones: (number of the first, [(number, line)])."
+    block = []
+    with open(path, 'rb') as f:
+        for n, line in enumerate(chain(f, [b'']), 1):
+            if line.strip():
+                block.append((n, line))
+                continue
+            if block: yield block[0][0], block
+            block = []
+
+# %% ../../nbs/lib/tokens.ipynb #1f6834e3
+def columns_of(path: str | Path) -> Columns:
+    "What stands in the columns of a file, by its first 1,000 sentences."
+    blocks = [block for _, block in islice(sentence_blocks(path), 1000)]
+    numbered = sum(map(are_numbered, blocks)) > len(blocks) / 2
+    lines = [l for block in blocks for _, raw in block if (l := raw.decode('utf-8', 'replace'))[:1] != '#']
+    rows = [c for c in map(_cells, lines) if c[0] != '-DOCSTART-' and not (numbered and not c[0].isdigit())]
+    width = max(map(len, rows), default=0)
+    if width == 1 + numbered: return Columns(numbered, None)
+    for i in range(width - 1, numbered, -1):
+        if read := tag_reader(c[i].strip() for c in rows if len(c) == width):
+            last = i == width - 1 or sum(len(c) == width for c in rows) <= len(rows) / 2
+            return Columns(numbered, -1 if last else i, read)
+    return Columns(numbered)
+
+# %% ../../nbs/lib/tokens.ipynb #1f3e5c7b
+def hub_error(name: str, wanted: str, e: Exception) -> UserError:
+    "What to do when the Hugging Face hub does not answer."
+    why = str(e).strip().splitlines()[:1] or ['no reason given']
+    return UserError(
+        f'{name}: cannot be had from the Hugging Face hub ({type(e).__name__}: {why[0]}); wanted: {wanted}. '
+        'Set HF_ENDPOINT to a mirror that you can reach, or download it elsewhere and give the local path')
+
+def _no_dataset(name, wanted, e):
+    "Why a dataset cannot be read."
+    if not Path(name).exists(): return hub_error(name, wanted, e)
+    why = f"{type(e).__name__}: {' '.join(str(e).split())}"
+    return input_error(name, msg=f'cannot be read as a dataset ({why}); wanted: {wanted}')
+
+# %% ../../nbs/lib/tokens.ipynb #9a109375
+HF_FILES = {'.parquet': 'parquet', '.arrow': 'arrow', '.json': 'json', '.jsonl': 'json',
+            '.csv': 'csv', '.tsv': 'csv'}
+
+def _hf_load(name, split):
+    "A split of a dataset: one on the hub, or in a local folder or file."
+    datasets = extra('datasets')
+    path, stream = Path(name), dict(split=split or 'train', streaming=True)
+    if path.is_file(): return datasets.load_dataset(_file_kind(path), data_files=name, **stream)
+    local = path.suffix in HF_FILES or path.is_absolute() or name[:1] == '.' or name.count('/') > 1
+    if local and not path.exists():
+        raise input_error(name, msg='no such file or folder; check the path')
+    saved = any((path/f).is_file() for f in ('dataset_dict.json', 'state.json'))
+    if not saved: return datasets.load_dataset(name, **stream)
+    d = datasets.load_from_disk(name)
+    return d if hasattr(d, 'features') else d[split or 'train']
+
+# %% ../../nbs/lib/tokens.ipynb #6fcf46a3
+def _file_kind(path):
+    "How `datasets` calls a kind of file."
+    if path.suffix in HF_FILES: return HF_FILES[path.suffix]
+    raise input_error(path, msg=f"no file of a dataset; known are {', '.join(HF_FILES)}")
+
+def _hf_dataset(path):
+    "The dataset of a name, a folder, a file, or the dataset itself."
+    if hasattr(path, 'features'): return path
+    name, _, split = str(path).partition(':')
+    try: return _hf_load(name, split)
+    except UserError: raise
+    except Exception as e: # the hub's clients raise whatever their network layers do
+        raise _no_dataset(name, f"split {split or 'train'}", e) from None
+
+# %% ../../nbs/lib/tokens.ipynb #c794c532
+def _names(features, column):
+    "The names of a column's numbers, if it has any."
+    feature = (features or {}).get(column)
+    feature = feature[0] if isinstance(feature, list) else getattr(feature, 'feature', feature)
+    return getattr(feature, 'names', None)
+
+def _hf_tag(t, names, column):
+    "The name of a tag."
+    if not isinstance(t, int): return t
+    if names and 0 <= t < len(names): return names[t]
+    raise UserError(f"'{column}' holds the number {t}, and the dataset does not say what it means")
+
+def numbered_rows(dataset, name):
+    "The rows of a dataset, numbered from 1. Raises `UserError` if the next ones cannot be had."
+    try: yield from enumerate(dataset, 1)
+    except Exception as e: raise _no_dataset(str(name).partition(':')[0], 'its next rows', e) from None
+
+# %% ../../nbs/lib/tokens.ipynb #81d7d141
+TOKENS = 'tokens', 'words', 'chars', 'text', 'sentence' # the usual names of a column
+TAGS = ('ner_tags', 'tags', 'labels', 'ner', 'label', 'bio')
+
+def _table(path, bad):
+    "Numbered rows, the names of the columns, and the features of a dataset."
+    if isinstance(path, str | Path) and Path(path).suffix in ('.json', '.jsonl') and Path(path).is_file():
+        rows = read_jsonl(path, bad)
+        first = next(rows, (1, {}))
+        return chain([first], rows), list(first[1]), None
+    dataset = _hf_dataset(path)
+    columns = dataset.column_names or list(dataset.features or next(iter(dataset), ()))
+    return numbered_rows(dataset, path), columns, dataset.features
+
+def _tag_names(rows, column, features):
+    "(the rows again, a function from the value of a tag to its usual form)"
+    names, rows = _names(features, column), iter(rows)
+    some = list(islice(rows, 1000))
+    tags = names or {t for _, row in some for t in row.get(column) or () if isinstance(t, str)}
+    usual = tag_reader(tags) or (lambda t: t)
+    return chain(some, rows), lambda t: usual(_hf_tag(t, names, column))
+
+# %% ../../nbs/lib/tokens.ipynb #57173585
+def _is_hf(b):
+    "Lists of tokens and of tags, or what `datasets` saves."
+    saved = any((b.path/f).is_file() for f in ('dataset_dict.json', 'state.json')) or b.head[:4] == b'PAR1'
+    strings = lambda keys: any(isinstance(o.get(k), list) and isinstance(b.first(k), str | int)
+                               for o in b.objects for k in keys)
+    return saved or b.path.suffix == '.arrow' or strings(TOKENS) and (strings(TAGS) or not b.has('text', str))
+
+@importer('hf', _is_hf)
+def read_hf(path, task, bad=fail):
+    "A Hugging Face dataset or JSON lines, with `tokens` and `ner_tags` (see `TOKENS` and `TAGS` for other names)."
+    name = path if isinstance(path, str | Path) else 'the dataset'
+    rows, columns, features = _table(path, bad)
+    token, tag = (next((c for c in names if c in columns), None) for names in (TOKENS, TAGS))
+    if not token:
+        raise input_error(name, msg=f"no columns 'tokens' and 'ner_tags'; there is {', '.join(columns)}")
+    rows, usual = _tag_names(rows, tag, features)
+    def build(row):
+        if row.get(tag) is None: return Unannotated(text=join_tokens(row[token])[0])
+        return from_tokens(list(row[token]), [usual(t) for t in row[tag]])
+    like = f'{{"{token}": ["Ines"], "{tag or TAGS[0]}": ["B-PER"]}}'
+    yield from build_each(name, rows, build, bad, like)
+>>>>>>> origin/main

@@ -12,8 +12,8 @@ PIECES = st.sampled_from(['Bo', ' Bo ', 'BO', 'ｂｏ', 'Chur', ' ', '', 'New  B
 TEXTS = st.sampled_from(['Bo left Chur.', 'Bo left Chur.', 'New Brig and Bo', '...', 'a', 'BO bo'])
 ENTITIES = st.builds(entity, PIECES, st.sampled_from(['person', 'city', 'other']))
 ARGUMENTS = st.lists(st.builds(dict, role=st.sampled_from(['who', 'where']), argument=PIECES), max_size=2)
-TYPES = st.sampled_from(['left', 'other'])
-EVENTS = st.builds(dict, event_type=TYPES, event_trigger=PIECES, arguments=ARGUMENTS)
+EVENTS = st.builds(dict, event_type=st.sampled_from(['left', 'other']), event_trigger=PIECES,
+                   arguments=ARGUMENTS)
 SCHEMAS = {'NER': Schema(['person', 'city']), 'EE': Schema(['left'], {'left': ['who']})}
 
 

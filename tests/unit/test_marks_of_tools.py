@@ -30,8 +30,8 @@ def test_a_way_must_fit_all_marks():
 
 
 def test_both_readings_are_shown(tmp_path):
-    wrong = task({'text': '😀 Anouk in Brig'}, region(12, 15, 'city', 'Brig'))
-    bad = read(save(tmp_path/'f', wrong), 'labelstudio')[1]
+    one = task({'text': '😀 Anouk in Brig'}, region(12, 15, 'city', 'Brig'))
+    bad = read(save(tmp_path/'f', one), 'labelstudio')[1]
     assert "says 'Brig' where the text has 'rig', and 'Bri' if offsets count UTF-16 units" in bad[0]
 
 

@@ -25,8 +25,7 @@ OTHERS = { # a record of the same two mentions in other formats
 def test_corpora_with_mentions(form, array, tmp_path, caplog):
     caplog.set_level('INFO', 'iepile_nb')
     path = tmp_path/'f.json'
-    twice = json.dumps([OTHERS[form]] * 2, ensure_ascii=False, indent=1)
-    save(path, twice if array else OTHERS[form])
+    save(path, json.dumps([OTHERS[form]] * 2, indent=1) if array else OTHERS[form])
     assert read(path, 'auto')[0][0] == {'text': MOVED, 'entity': [PERSON, CITY]} | read(path, form)[0][0]
     assert f'read as {form} (--from {form})' in caplog.text
 
@@ -55,17 +54,16 @@ def test_relations_and_events(tmp_path, caplog):
                                 'tail_type': '城市'}]
     event = {'event_type': '搬家', 'trigger': '搬', 'arguments': [{'role': '谁', 'argument': '安诺'}]}
     (got,), bad = read(save(tmp_path/'f', {'text': MOVED, 'event_list': [event]}), 'auto', 'EE')
-    moved = {'event_type': '搬家', 'event_trigger': '搬', 'arguments': event['arguments']}
-    assert not bad and got['event'] == [moved]
+    want = {'event_type': '搬家', 'event_trigger': '搬', 'arguments': event['arguments']}
+    assert not bad and got['event'] == [want]
 
 
 @pytest.mark.parametrize('tags', ['person person O city O', 'B_person I_person O B_city O',
-                                  'person-B person-I O city-B O',
-                                  'person_B person_E O city_S O'])
+                                  'person-B person-I O city-B O', 'person_B person_E O city_S O'])
 def test_tags_of_every_spelling(tags, tmp_path):
     words = 'Anouk Roth left Brig .'.split()
-    entities = [entity('Anouk Roth', 'person'), entity('Brig', 'city')]
-    want = ([{'text': 'Anouk Roth left Brig.', 'entity': entities}], [])
+    found = [entity('Anouk Roth', 'person'), entity('Brig', 'city')]
+    want = ([{'text': 'Anouk Roth left Brig.', 'entity': found}], [])
     columns = save(tmp_path/'f.txt', *[f'{w} {t}' for w, t in zip(words, tags.split())], '')
     assert recognised(columns) == 'conll' and read(columns, 'auto') == want
     assert read(save(tmp_path/'f.jsonl', {'words': words, 'tags': tags.split()}), 'auto') == want
@@ -107,9 +105,9 @@ def test_tables(tmp_path, caplog):
             {'text': 'Rain', 'entity': []}]
     assert rows('id,Text,person,city,source\n1,"Anouk, in Brig",Anouk,Brig,web\n2,Rain,,,web\n') == (want, [])
     assert 'column named source' in caplog.text
-    assert rows('sentence\tvalue\tlabel\nAnouk, in Brig\tAnouk\tperson\n'
-                'Anouk, in Brig\tBrig\tcity\nRain\t\t\n',
-                'f.tsv') == (want, [])
+    a_mention_a_row = ('sentence\tvalue\tlabel\nAnouk, in Brig\tAnouk\tperson\n'
+                       'Anouk, in Brig\tBrig\tcity\nRain\t\t\n')
+    assert rows(a_mention_a_row, 'f.tsv') == (want, [])
     assert "does not contain 'Chur'" in rows('text,value,label\nIn Brig,Chur,city\n')[1][0]
 
 
@@ -134,6 +132,5 @@ def test_numbers_that_are_none(form, tmp_path):
     one = INES if form == 'records' else {'tokens': ['Anouk'], 'tags': ['B-p']}
     for odd in ('NaN', '-Infinity'):
         line = json.dumps(one | {'score': 1}).replace('1}', odd + '}')
-        alone, listed = save(tmp_path/'f.json', line), save(tmp_path/'g.json', f'[{line}]')
-        assert len(read(alone, form)[0]) == len(read(listed, form)[0]) == 1
+        for text in (line, f'[{line}]'): assert len(read(save(tmp_path/'f.json', text), form)[0]) == 1
     assert 'broken JSON' in read(save(tmp_path/'f.json', '{"text": NaN NaN}'), 'records')[1][0]

@@ -13,9 +13,9 @@ from iepile_nb.records import infer_schema, read_records, read_schema
 from iepile_nb.tasks import TASKS
 
 
-def records(n): return [{'text': f'{i} is in Brig.',
-                         'entity': [entity(str(i), 'rare' if i % 10 == 0 else 'number')]}
-                        for i in range(n)]
+def records(n):
+    label = lambda i: 'rare' if i % 10 == 0 else 'number'
+    return [{'text': f'{i} is in Brig.', 'entity': [entity(str(i), label(i))]} for i in range(n)]
 
 
 def test_split_by_text(tmp_path):
@@ -25,8 +25,8 @@ def test_split_by_text(tmp_path):
     train, test = (rows(tmp_path/f'parts/{name}.json') for name in ('train', 'test'))
     assert len(train) + len(test) == 130 and not {r['text'] for r in train} & {r['text'] for r in test}
     texts = {r['text'] for r in test}
-    rare = [r for r in some if r['text'] in texts and r['entity'][0]['entity_type'] == 'rare']
-    assert len(texts) == 20 and len(rare) == 2
+    assert len(texts) == 20
+    assert sum(r['entity'][0]['entity_type'] == 'rare' for r in some if r['text'] in texts) == 2
     again = texts_to_test(reversed(some), TASKS['NER'], .2)
     assert len(again) == 20 and again == texts_to_test(some, TASKS['NER'], .2)
     assert data(['split', '--src_path', str(path)]) == 1
@@ -37,8 +37,8 @@ def test_written_schema(task, root, tmp_path):
     source, target = root/'data'/task/'sample.json', tmp_path/'schema.json'
     assert data(['schema', '--task', task, '--src_path', str(source), '--tgt_path', str(target)]) == 0
     want, got = infer_schema(read_records(source, task), task), read_schema(target, task)
-    parts = lambda schema: {l: schema.parts.get(l) for l in got.labels}
-    assert (got.labels, parts(got)) == (want.labels, parts(want))
+    assert got.labels == want.labels
+    assert all(got.parts.get(l) == want.parts.get(l) for l in got.labels)
 
 
 def test_schemas_of_a_test_file(tmp_path, caplog, capsys):
@@ -57,8 +57,7 @@ def test_clean_with_a_schema(tmp_path):
 
 
 def test_leak_of_texts_from_one_template():
-    text = ('On the {}th day the same long sentence about the harbour and the mill '
-            'was printed once more in the paper')
+    text = 'On the {}th day the same long sentence about the harbour and the mill was printed once more'
     part = lambda first: enumerate(({'text': text.format(i)} for i in range(first, first + 700)), 1)
     start = time.process_time()
     found = leak({'train': part(0), 'test': part(500)})
