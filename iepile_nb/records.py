@@ -19,7 +19,8 @@ from .questions import Schema, Task, all_of_type
 from .lib.io import (UserError, fail, input_error, is_array, line_blocks, log,
                               parse_lines, text_file)
 from .tasks import EET, Events, get_task
-from .lib.formats import IMPORTERS, Unannotated, build_each, importer, reader_of, recognised
+from .lib.formats import (IMPORTERS, Unannotated, build_each, importer, reader_of, recognised,
+                                   say_once)
 from .lib.schema_files import schema_from, schema_values
 from .lib.columns import (find_layout, refuse_webanno, say_layout, seems_conll, sentence_blocks,
                                    sentence_record)
@@ -125,8 +126,7 @@ def _checked(items, path, task, annotated, theme, bad):
         if annotated and bad is fail and isinstance(record, Unannotated): waiting += 1
         elif problem := check_record(record, task, annotated): bad(input_error(path, n, problem), record)
         else: yield n, record
-    if waiting:
-        log.warning('%s: left out: %d texts that are not annotated; --split test takes them', path, waiting)
+    if waiting: say_once(path, f'left out: {waiting} texts that are not annotated; --split test takes them')
 
 # %% ../nbs/03_records.ipynb #b61f0c3d
 def record_blocks(

@@ -9,10 +9,11 @@ __all__ = ['COMMAS', 'SAMPLE', 'WEBANNO', 'COLUMN_FILES', 'sentence_blocks', 'ar
 # %% ../../nbs/lib/columns.ipynb #aef316d0
 import re
 from itertools import chain, islice
+from logging import INFO
 from typing import Callable, NamedTuple
 
-from .formats import Unannotated
-from .io import UserError, decoded, input_error, log
+from .formats import Unannotated, say_once
+from .io import UserError, decoded, input_error
 from .tokens import from_tokens, is_cjk, join_tokens, tag_reader
 
 # %% ../../nbs/lib/columns.ipynb #6753184c
@@ -147,10 +148,10 @@ def find_layout(path, columns: list[str] = ()) -> Layout:
 # %% ../../nbs/lib/columns.ipynb #021436cd
 def say_layout(path, layout: Layout):
     "Log where the tags are read from, if it is not what the name of the format promises."
-    if layout.tags and layout.tags[0] >= 0:
-        log.info('%s: the tags stand in column %d', path, layout.tags[0] + 1)
+    column = layout.tags[0] + 1 if layout.tags else 0
+    if column > 0: say_once(path, f'the tags stand in column {column}', INFO)
     if layout.read('B') == 'I-B':
-        log.info('%s: the tags have no B or I, so neighbours with one tag are one mention', path)
+        say_once(path, 'the tags have no B or I, so neighbours with one tag are one mention', INFO)
 
 # %% ../../nbs/lib/columns.ipynb #3647230a
 def _token_and_tags(n, line, cells, layout):

@@ -4,13 +4,15 @@
 
 # %% auto #0
 __all__ = ['IMPORTERS', 'importer', 'reader_of', 'Beginning', 'beginning', 'recognised', 'chosen_form', 'read_lines',
-           'build_each', 'say_left_out', 'Unannotated', 'package_for', 'stretch', 'from_spans', 'in_characters']
+           'build_each', 'say_once', 'say_left_out', 'Unannotated', 'package_for', 'stretch', 'from_spans',
+           'in_characters']
 
 # %% ../../nbs/lib/formats.ipynb #7fddb2f8
 import json, re
 from collections import Counter
-from functools import partial
+from functools import lru_cache, partial
 from importlib import import_module
+from logging import INFO, WARNING
 from pathlib import Path
 from typing import Callable, Iterable, NamedTuple
 
@@ -78,13 +80,17 @@ def beginning(path: str | Path) -> Beginning:
     return Beginning(path, head, _first_objects(text) if text.lstrip()[:1] in ('{', '[') else [], lines)
 
 # %% ../../nbs/lib/formats.ipynb #b7bf6cdf
+def _recognising(begin):
+    "The formats that know a beginning, the likeliest first."
+    asked = sorted(IMPORTERS.items(), key=lambda item: item[1].last)
+    return [form for form, read in asked if read.recognises and read.recognises(begin)]
+
 def recognised(path: str | Path) -> str:
     "The format of a file, a folder or a loaded dataset; JSON that nobody knows is `records`. Raises `UserError`."
     if hasattr(path, 'features'): return 'hf'
     begin = beginning(path)
-    asked = sorted(IMPORTERS.items(), key=lambda item: item[1].last)
-    own = [form for form, read in asked if read.recognises and read.recognises(begin)]
-    if own and own[0] != 'records': log.info('%s: read as %s (--from %s)', path, own[0], own[0])
+    own = _recognising(begin)
+    if own and own[0] != 'records': say_once(path, f'read as {own[0]} (--from {own[0]})', INFO)
     if not own: _check_json(begin)
     return own[0] if own else 'records'
 
@@ -102,7 +108,11 @@ def _check_json(begin):
 
 def chosen_form(path, form: str = 'auto', columns: str = '') -> str:
     "The format to read, recognised where it is `auto`, with the columns to read where some were chosen."
-    form = recognised(path) if form == 'auto' else form
+    if form == 'auto': form = recognised(path)
+    elif not hasattr(path, 'features') and Path(path).is_file():
+        other = next(iter(own := _recognising(beginning(path))), form)
+        if form not in own and not IMPORTERS[other].last and other != 'records':
+            say_once(path, f'read as {form}, though it looks like {other} (--from {other})')
     return f'{form}:{columns}' if columns else form
 
 # %% ../../nbs/lib/formats.ipynb #ab31e19c
@@ -129,10 +139,20 @@ def build_each(path, items, build, bad, like=''):
         else:
             for r in record if isinstance(record, list) else [record] * bool(record): yield n, r
 
+# %% ../../nbs/lib/formats.ipynb #e8157ea2
+@lru_cache(maxsize=256)
+def _log_once(path, stamp, said, level): log.log(level, '%s: %s', path, said)
+
+def say_once(path, said: str, level: int = WARNING):
+    "Log something about a file, but not again while the file stays as it is: some are read twice."
+    try: stamp = Path(path).stat().st_mtime_ns
+    except (OSError, TypeError, ValueError): stamp = 0
+    _log_once(str(path), stamp, said, level)
+
 def say_left_out(path, left: Counter):
     "Log how much of what a record has no place for."
     said = ', '.join(f'{n} {what}' for what, n in (+left).items())
-    if said: log.warning('%s: left out: %s', path, said)
+    if said: say_once(path, f'left out: {said}')
 
 # %% ../../nbs/lib/formats.ipynb #6d503580
 class Unannotated(dict):

@@ -13,8 +13,8 @@ from io import StringIO
 from pathlib import Path
 
 from ..questions import unique
-from .formats import Unannotated, build_each, importer, package_for
-from .io import UserError, decoded, fail, input_error, log, text_file
+from .formats import Unannotated, build_each, importer, package_for, say_once
+from .io import UserError, decoded, fail, input_error, text_file
 from .tokens import from_tokens, tag_reader
 
 # %% ../../nbs/lib/spreadsheets.ipynb #ef4dae92
@@ -111,7 +111,7 @@ def _by_column(path, rows, text, task):
     labels = _label_columns(rows, text, others)
     filled = {c for _, r in rows for c in r if r[c].strip()} - {*labels}
     if rest := [c for c in others if c in filled and c.lower() not in NUMBERS_OF_ROWS]:
-        log.warning('%s: left out: column named %s; the texts do not have its cells', path, ', '.join(rest))
+        say_once(path, f"left out: column named {', '.join(rest)}; the texts do not have its cells")
     for n, r in rows:
         if not r[text].strip(): continue
         pairs = [(m, c) for c in labels for m in cell_mentions(r.get(c, ''), r[text])]

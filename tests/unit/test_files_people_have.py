@@ -141,6 +141,15 @@ def test_texts_without_annotations(tmp_path):
     with pytest.raises(UserError, match='no records in it that are annotated'): list(read_records(path))
 
 
+def test_another_format_than_was_named_is_said_once(tmp_path, capsys):
+    path = save(tmp_path/'f.json', {'tokenized_text': WORDS, 'ner': [[0, 1, 'person'], [3, 3, 'city']]})
+    args = ['--src_path', str(path), '--schema_path', 'auto', '--tgt_path', str(tmp_path/'o.json')]
+    assert convert([*args, '--from', 'records']) == 1
+    assert 'read as records, though it looks like gliner (--from gliner)' in capsys.readouterr().err
+    assert convert(args) == 0 and capsys.readouterr().err.count('read as gliner') == 1
+    assert read(path, 'gliner') == ([TEXT], [])
+
+
 def test_equal_problems_are_said_once(tmp_path, capsys):
     path = save(tmp_path/'f.json', *[{'text': f'{i}', 'entity': [entity('Lugo', 'city')]} for i in range(15)])
     assert data(['check', '--src_path', str(path)]) == 1
