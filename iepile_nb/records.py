@@ -19,8 +19,8 @@ from .questions import Schema, Task, all_of_type
 from .lib.io import (UserError, fail, input_error, is_array, line_blocks, log,
                               parse_lines, text_file)
 from .tasks import EET, Events, get_task
-from .lib.formats import (IMPORTERS, Unannotated, build_each, importer, reader_of, recognised,
-                                   say_once)
+from .lib.formats import (IMPORTERS, Unannotated, build_each, importer, one_line, reader_of,
+                                   recognised, say_once)
 from .lib.schema_files import schema_from, schema_values
 from .lib.columns import (find_layout, refuse_webanno, say_layout, seems_conll, sentence_blocks,
                                    sentence_record)
@@ -124,7 +124,8 @@ def _checked(items, path, task, annotated, theme, bad):
     for n, record in items:
         if theme and record.get('cate', theme) != theme: continue
         if annotated and bad is fail and isinstance(record, Unannotated): waiting += 1
-        elif problem := check_record(record, task, annotated): bad(input_error(path, n, problem), record)
+        elif problem := check_record(record, task, annotated):
+            bad(input_error(path, n, one_line(problem)), record)
         else: yield n, record
     if waiting: say_once(path, f'left out: {waiting} texts that are not annotated; --split test takes them')
 

@@ -20,7 +20,7 @@ from ..lib.io import UserError, check_apart, in_notebook, input_error, is_array,
 from ..lib.tables import Table
 from ..tasks import TASKS, get_task
 from ..records import infer_schema, numbered_records, read_records, read_schema
-from ..lib.formats import IMPORTERS, chosen_form
+from ..lib.formats import IMPORTERS, chosen_form, one_line
 from ..data import cleaned, leak, leak_counts, stats
 from ..lib.check import Report, mended
 from ..lib.recipe import mix, read_recipe
@@ -119,7 +119,8 @@ def _list(report, problems):
     for (p, *others) in groups.values():
         places = ', '.join(unique(str(q.line) for q in others[:10])) + ', …' * (len(others) > 10)
         more = f' (and {len(others)} more: {places})' if others else ''
-        print(f"{report.path}:{p.line}: {p.kind}: {p.key + ': ' if p.key else ''}{p.problem}{more}")
+        what = one_line(p.problem)
+        print(f"{report.path}:{p.line}: {p.kind}: {p.key + ': ' if p.key else ''}{what}{more}")
 
 # %% ../../nbs/cli/data.ipynb #1f5c69c9
 def _check(o):

@@ -150,6 +150,15 @@ def test_another_format_than_was_named_is_said_once(tmp_path, capsys):
     assert read(path, 'gliner') == ([TEXT], [])
 
 
+def test_messages_are_one_line(tmp_path, capsys):
+    assert "it has 'a b'" in read(save(tmp_path/'f', {'text': 'x', 'a\nb': [1]}), 'records')[1][0]
+    moved = {'text': 'In\nLugo', 'spans': [{'start': 0, 'end': 7, 'label': 'city', 'text': 'Lugo\nand'}]}
+    assert "says 'Lugo and' where the text has 'In Lugo'" in read(save(tmp_path/'f', moved), 'prodigy')[1][0]
+    path = save(tmp_path/'f.json', {'text': 'In New\nLugo', 'entity': [entity('New Lugo', 'city')]})
+    assert data(['check', '--src_path', str(path)]) == 1
+    assert "the text has 'New Lugo', not 'New Lugo'; write it" in capsys.readouterr().out
+
+
 def test_equal_problems_are_said_once(tmp_path, capsys):
     path = save(tmp_path/'f.json', *[{'text': f'{i}', 'entity': [entity('Lugo', 'city')]} for i in range(15)])
     assert data(['check', '--src_path', str(path)]) == 1
