@@ -128,10 +128,12 @@ def test_a_misshapen_adapter_changes_nothing(tmp_path):
     write_json(tmp_path/'bad/adapter_config.json', {**config, 'r': 5})
     ex, text = Extractor('tiny', template='auto'), 'Ines moved to Porto.'
     before = dict(Extractor('tiny').extract(text, ['person']))
-    for _ in range(2):
+    for again in ('good', 'better'):
         with pytest.raises(UserError, match='bad does not fit tiny'): ex.load('bad', tmp_path/'bad')
         assert dict(ex.extract(text, ['person'])) == before
         assert 'bad' not in getattr(ex.model, 'peft_config', {})
+        ex.load(again, tmp_path/'good')
+    with pytest.raises(UserError, match="an adapter 'good' on this model already"):
         ex.load('good', tmp_path/'good')
 
 
