@@ -1,4 +1,5 @@
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,10 @@ os.environ.setdefault('OMP_NUM_THREADS', '1') # threads of small models only wai
 
 settings.register_profile('patient', deadline=None) # a busy machine is no failure
 settings.load_profile('patient')
+
+# whoever starts the tests in the background may ignore these, and their processes would inherit that
+for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(number) is signal.SIG_IGN: signal.signal(number, usual)
 
 ROOT = Path(__file__).parent.parent
 SHARED = Path(os.environ.get('IEPILE_SHARED', ROOT.parent/'shared'))
