@@ -3,7 +3,6 @@ import argparse
 import json
 import os
 import platform
-import resource
 import statistics
 import subprocess
 import sys
@@ -25,7 +24,6 @@ def arguments(doc, **more):
 
 def cpu_seconds(cmd, **env):
     "User-CPU seconds of a command (its children included), and the largest resident size in MB."
-    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
     env = {**os.environ, **env}
     p = subprocess.Popen([*map(str, cmd)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=env)
     err = p.stderr.read()

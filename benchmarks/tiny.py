@@ -19,8 +19,7 @@ from pathlib import Path
 
 import torch
 from common import arguments, write
-from iepile_nb.convert import convert
-from iepile_nb.lib.io import log, record_rng, write_jsonl
+from iepile_nb.lib.io import record_rng, write_jsonl
 from iepile_nb.lib.presets import training_settings
 from iepile_nb.course import DEMO_TRAINING, Job, read_job, side_by_side, test_rows, train_rows
 from iepile_nb.scoring import Counts, match_counts

@@ -14,7 +14,6 @@ unpacked rows with the model's own loss.
 """
 import tempfile
 import time
-from pathlib import Path
 
 import torch
 from common import ROOT, arguments, in_turn, write

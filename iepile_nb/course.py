@@ -14,7 +14,10 @@ from itertools import chain
 from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Callable, Iterable, NamedTuple
+
 import orjson
+
+# %% ../nbs/21_course.ipynb #db1eef12
 from .questions import Schema, Task, encode, unique
 from .lib.io import (atomic_write, environment, input_error, log, record_rng, start_logging,
                               text_id, write_jsonl)

@@ -20,7 +20,6 @@ from .lib.nearly_json import BRACKETS
 from .lib.tables import text_table
 from .tasks import read_instruction
 from .lib.predictions import by_text, read_predictions, shortened
-from .lib.unasked import unasked
 from .scoring import Result, score_text
 from .lib.rules import DefaultRules, check_choice, score_predictions
 from .lib.original_rules import OriginalRules
@@ -148,7 +147,7 @@ def _no_gold(texts, rows):
                            'without gold there is no recall: check the annotations and the schema')
 
 def _unasked(texts, rows):
-    hits = [(t.rows[0].line, name) for t in texts if t.gold for name in unasked(t.rows).elements()]
+    hits = [(t.rows[0].line, l) for t in texts if t.gold for l, n in t.unasked.items() for _ in range(n)]
     n = len(hits) + sum(len(t.gold) for t in texts)
     yield from finding('annotations under labels that were never asked', hits, n,
                        'they are not in the score: name labels alike in schema and annotations, and convert again')

@@ -160,7 +160,7 @@ def expect(
 
 def _strings(value, label, problem):
     "The strings of a list; anything else is reported and passed over."
-    value = expect(list, value, label, 'a list', problem)
+    if not isinstance(value, list): value = expect(list, value, label, 'a list', problem)
     good = [v for v in value if isinstance(v, str)]
     if len(good) < len(value): problem(f'{label}: only strings are expected in the list')
     return good

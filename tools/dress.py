@@ -39,8 +39,8 @@ def notebooks():
 def dress(nb, path):
     "The notebook with its first cells and metadata, once; `nb` is changed in place."
     own = hashlib.sha256(path.name.encode()).hexdigest()[:8]
-    cells = [c for c in nb['cells'] if c.get('id') != own]
     start = INSTALL.format(repo=repo(), name=repo().partition('/')[2]) if is_lesson(path) else START
+    cells = [c for c in nb['cells'] if c.get('id') != own and ''.join(c['source']) != start]
     at = 1 + any('#| default_exp' in ''.join(c['source']) for c in cells[:2]) # after title and module
     cells.insert(at, {'cell_type': 'code', 'execution_count': None, 'id': own, 'metadata': {}, 'outputs': [],
                       'source': start.splitlines(keepends=True)})

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['SWITCH', 'MODEL_FLAGS', 'PREDICT_FLAGS', 'Flag', 'old_flags', 'blank_argument', 'at_least', 'any_terminal',
-           'nobody_reads', 'refused', 'command', 'boolean', 'model_arguments', 'flags', 'load_arguments']
+           'nobody_reads', 'refused', 'command', 'boolean', 'model_arguments', 'flags']
 
 # %% ../../nbs/cli/common.ipynb #f3155945
 import argparse, os, re, sys
@@ -131,11 +131,6 @@ def model_arguments(p: argparse.ArgumentParser):
     a('--trust_remote_code', **switch, help="run a model's own program code")
     a('--model_revision', default='main', help='branch, tag or commit on the hub (%(default)s)')
     a('--cache_dir', help='where models from the hub are kept')
-
-# %% ../../nbs/cli/common.ipynb #31666eca
-from ..lib.options import load_arguments
-
-_all_ = ['load_arguments']
 
 # %% ../../nbs/cli/common.ipynb #efb35e23
 MODEL_FLAGS = {

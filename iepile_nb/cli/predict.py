@@ -16,11 +16,12 @@ from ..lib.io import UserError, in_notebook, input_error, log, part_file, write_
 from ..tasks import TASKS, get_task
 from ..decode import end_ids
 from ..lib.requests import RequestMaker, RowFile, gold_label, read_rows
+from ..lib.options import load_arguments
 from ..lib.decoder import DECODING_MODES, Decoder, repair_answer, whole_characters
 from ..lib.answering import answer_stream, predict
 from ..lib.journal import Journal, number_format, requests_id, weights_id
 from ..infer import Extractor, as_questions
-from .common import (PREDICT_FLAGS, SWITCH, at_least, command, flags, load_arguments,
+from .common import (PREDICT_FLAGS, SWITCH, at_least, command, flags,
                                   model_arguments, old_flags)
 
 # %% ../../nbs/cli/predict.ipynb #2f2c5d4a

@@ -9,7 +9,7 @@ __all__ = ['read_cluener', 'read_gliner', 'read_cmeee', 'read_duie', 'read_duee'
 from collections import Counter
 
 from .io import UserError, fail, read_jsonl
-from .formats import Unannotated, build_each, from_spans, importer, say_left_out
+from .formats import Unannotated, build_counted, build_each, from_spans, importer
 from .tokens import join_tokens
 
 # %% ../../nbs/lib/corpora.ipynb #668207e5
@@ -93,10 +93,8 @@ def _duie(o, left):
 @importer('duie', lambda b: b.has('spo_list', list))
 def read_duie(path, task, bad=fail):
     "DuIE and CMeIE: `spo_list` with subject, predicate and object."
-    left = Counter()
     like = '{"text": "...", "spo_list": [{"subject": "...", "predicate": "...", "object": "..."}]}'
-    yield from build_each(path, read_jsonl(path, bad), lambda o: _duie(o, left), bad, like)
-    say_left_out(path, left)
+    yield from build_counted(path, read_jsonl(path, bad), _duie, bad, like)
 
 # %% ../../nbs/lib/corpora.ipynb #5bb03be5
 def _duee(o):

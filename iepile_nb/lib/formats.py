@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['IMPORTERS', 'importer', 'reader_of', 'Beginning', 'beginning', 'recognised', 'chosen_form', 'read_lines', 'one_line',
-           'build_each', 'say_once', 'say_left_out', 'Unannotated', 'package_for', 'stretch', 'from_spans',
-           'in_characters']
+           'build_each', 'say_once', 'say_left_out', 'build_counted', 'Unannotated', 'package_for', 'stretch',
+           'from_spans', 'in_characters']
 
 # %% ../../nbs/lib/formats.ipynb #7fddb2f8
 import json, re
@@ -158,6 +158,12 @@ def say_left_out(path, left: Counter):
     "Log how much of what a record has no place for."
     said = ', '.join(f'{n} {what}' for what, n in (+left).items())
     if said: say_once(path, f'left out: {said}')
+
+def build_counted(path, items, build, bad, like=''):
+    "As `build_each`; `build` also gets a counter for what it leaves out, which is said at the end."
+    left = Counter()
+    yield from build_each(path, items, lambda x: build(x, left), bad, like)
+    say_left_out(path, left)
 
 # %% ../../nbs/lib/formats.ipynb #6d503580
 class Unannotated(dict):

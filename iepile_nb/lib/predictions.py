@@ -201,6 +201,9 @@ class Predictions:
 
     def _row(self, n, line):
         "A row, or None if the line holds none."
+        try: row = orjson.loads(line)
+        except ValueError: row = None
+        if type(row) is dict: return row
         line = line.removeprefix(b'\xef\xbb\xbf').strip()
         try: return (_with_nan(line) or parse_line(self.path, n, line)) if line else None
         except UserError as e: self.bad.append(e)
@@ -227,12 +230,10 @@ def _completed(row):
 
 @patch
 def _lines(self: Predictions):
-    place, loads = 0, orjson.loads
+    place = 0
     with open(self.path, 'rb') as f:
         for n, line in enumerate(f, 1):
-            try: row = loads(line)
-            except ValueError: row = None
-            if type(row) is dict or (row := self._row(n, line)) is not None: yield n, place, row
+            if (row := self._row(n, line)) is not None: yield n, place, row
             place += len(line)
 
 # %% ../../nbs/lib/predictions.ipynb #ev1a0008
@@ -291,6 +292,7 @@ def instruction_text(
     if not isinstance(instruction, str): return ''
     head, cut, tail = instruction.rpartition(INPUT)
     if cut and tail.endswith('"}'):
+        if '\\' not in tail: return tail[:-2] # nothing is escaped: the text stands there as it is
         with suppress(ValueError): return orjson.loads('"' + tail[:-1])
     try: d = read_json(instruction)
     except (ValueError, RecursionError): return ''

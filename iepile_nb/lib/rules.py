@@ -23,7 +23,6 @@ from .io import UserError, progress
 from ..tasks import get_task
 from .predictions import (Answered, Predictions, by_text, check_read, read_row, shortened,
                                        split_instruction, text_key)
-from .unasked import unasked
 from ..scoring import (COUNTING_MODES, Counts, MATCHING, Result, Scored, by_label, length_group,
                                score_entry, score_text)
 
@@ -49,7 +48,7 @@ def remarks(t: Scored) -> tuple:
         if r.repair:
             add('lost' if r.answer is None else 'mended', r.repair, r.line, shortened(r.row.get('output')))
         for p in r.problems: add('shape', '', r.line, shortened(p))
-    for name, n in unasked(t.rows, len(t.gold)).items(): add('unasked', name, t.rows[0].line, '', n)
+    for name, n in t.unasked.items(): add('unasked', name, t.rows[0].line, '', n)
     if nan := sum([NAN in item[1:] for item in t.gold]): add('nan', '', t.rows[0].line, '', nan)
     return tuple([(*k, *v) for k, v in found.items()])
 

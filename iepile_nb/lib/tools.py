@@ -8,14 +8,13 @@ __all__ = ['TRIGGER', 'SPAN_LISTS', 'SPAN_TEXTS', 'SPAN_LABELS', 'SPAN_STARTS', 
 
 # %% ../../nbs/lib/tools.ipynb #660281f9
 import html, re
-from collections import Counter
 from itertools import count
 from pathlib import Path
 
 from ..questions import unique
 from .io import UserError, decoded, encode, fail, input_error, read_jsonl
-from .formats import (Unannotated, build_each, from_spans, importer, in_characters,
-                                   say_left_out, stretch)
+from .formats import (Unannotated, build_counted, build_each, from_spans, importer,
+                                   in_characters, stretch)
 
 # %% ../../nbs/lib/tools.ipynb #c95d728a
 def _doccano_mark(i, mark):
@@ -197,10 +196,8 @@ def _is_label_studio(b):
 @importer('labelstudio', _is_label_studio)
 def read_label_studio(path, task, bad=fail):
     "Label Studio's JSON export, long or short."
-    left = Counter()
     like = '{"data": {"text": "Ines left."}, "annotations": [{"result": [...]}]}'
-    yield from build_each(path, read_jsonl(path, bad), lambda o: _label_studio(o, left), bad, like)
-    say_left_out(path, left)
+    yield from build_counted(path, read_jsonl(path, bad), _label_studio, bad, like)
 
 # %% ../../nbs/lib/tools.ipynb #b1f7b7b2
 SPAN_LISTS = 'spans', 'entities', 'ents', 'mentions'
@@ -253,10 +250,8 @@ def _is_prodigy(b):
 @importer('prodigy', _is_prodigy)
 def read_prodigy(path, task, bad=fail):
     "Prodigy's JSON lines, and others with spans; only what was accepted."
-    left = Counter()
     like = '{"text": "Ines left.", "spans": [{"start": 0, "end": 4, "label": "person"}]}'
-    yield from build_each(path, read_jsonl(path, bad), lambda o: _prodigy(o, left), bad, like)
-    say_left_out(path, left)
+    yield from build_counted(path, read_jsonl(path, bad), _prodigy, bad, like)
 
 # %% ../../nbs/lib/tools.ipynb #31e57da8
 def _brat_mark(rest):
@@ -341,9 +336,8 @@ def _is_brat(b):
 @importer('brat', _is_brat)
 def read_brat(path, task, bad=fail):
     "A folder of brat's text and `.ann` files, or one of them."
-    path, left = Path(path), Counter()
+    path = Path(path)
     folder, files = path if path.is_dir() else path.parent, _brat_texts(path)
     for ann in sorted(path.rglob('*.ann')):
         if not ann.with_suffix('.txt').is_file(): bad(input_error(ann, msg='no .txt file beside it'))
-    yield from build_each(path, ((f.relative_to(folder), f) for f in files), lambda f: _brat(f, left), bad)
-    say_left_out(path, left)
+    yield from build_counted(path, ((f.relative_to(folder), f) for f in files), _brat, bad)

@@ -8,10 +8,9 @@ import pytest
 
 from iepile_nb import certainty
 from iepile_nb.cli.eval import _parser, main
-from iepile_nb.evaluate import evaluate, why
+from iepile_nb.evaluate import evaluate
 from iepile_nb.lib.io import write_jsonl
 from iepile_nb.questions import Schema
-from iepile_nb.scoring import macro
 from helpers.prediction_rows import answered, entity
 
 

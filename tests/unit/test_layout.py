@@ -53,6 +53,14 @@ PUBLIC = {
 def test_the_rules_of_the_house(): assert not layout.problems()
 
 
+LESSONS = [b for b in layout.notebooks() if b.is_lesson and b.module not in layout.FACADES]
+
+@pytest.mark.parametrize('lesson', LESSONS, ids=str)
+def test_a_lesson_shows_and_tells(lesson):
+    exported, _, longest, values, prose = layout.measures(lesson)
+    assert exported <= 300 and longest <= 60 and values >= 45 and prose >= 3
+
+
 @pytest.mark.parametrize('module', PUBLIC)
 def test_what_must_stay_importable(module):
     found = importlib.import_module(f'iepile_nb.{module}')

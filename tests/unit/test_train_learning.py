@@ -1,12 +1,9 @@
 "Settings that were not given suit the base; a training that taught nothing, or destroyed the model, says so."
-import json
-
 import pytest
 from helpers.training import losses, run, train_file, words # fixtures among them
 
 from iepile_nb.cli.train import main
 from iepile_nb.lib.card import advice, destroyed
-from iepile_nb.lib.io import UserError
 from iepile_nb.lib.options import settings
 from iepile_nb.lib.presets import training_settings
 

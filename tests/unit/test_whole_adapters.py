@@ -4,6 +4,7 @@ import json, shutil
 import pytest
 import torch
 from helpers.models import lively_adapter, logits
+from helpers.pickles import Runs
 from peft import IA3Config, LoHaConfig, PrefixTuningConfig, PromptTuningConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 
@@ -150,12 +151,6 @@ def test_a_pickle_that_runs_code_is_not_opened(llama_dir, changed, tmp_path):
     said = refused(llama_dir, folder)
     assert 'a pickle that holds more than numbers' in said and 'weights_only' not in said
     assert not (tmp_path/'ran').exists()
-
-
-class Runs:
-    "Writes a file when it is unpickled."
-    def __init__(self, path): self.path = path
-    def __reduce__(self): return open, (str(self.path), 'w')
 
 
 def test_something_else_in_a_pickle(llama_dir, changed):

@@ -4,6 +4,7 @@ import json, shutil
 import pytest
 import torch
 from helpers.models import eight_bit_floats, logits
+from helpers.pickles import Runs
 from safetensors.torch import load_file, save_file
 
 from iepile_nb.base import load_base
@@ -123,9 +124,3 @@ def test_a_pickle_that_runs_code_is_not_opened(model_of, tmp_path):
     said = refused(folder)
     assert 'a pickle that holds more than numbers' in said and 'weights_only' not in said
     assert not (tmp_path/'ran').exists()
-
-
-class Runs:
-    "Writes a file when it is unpickled."
-    def __init__(self, path): self.path = path
-    def __reduce__(self): return open, (str(self.path), 'w')
