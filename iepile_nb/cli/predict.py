@@ -8,6 +8,7 @@ __all__ = ['read_labels', 'parity', 'main']
 # %% ../../nbs/cli/predict.ipynb #bd2eb93b
 import argparse
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 from typing import Iterator
 
@@ -19,6 +20,7 @@ from ..lib.requests import RequestMaker, RowFile, gold_label, read_rows
 from ..lib.options import load_arguments
 from ..lib.decoder import DECODING_MODES, Decoder, repair_answer, whole_characters
 from ..lib.answering import answer_stream, predict
+from ..lib.list_bias import list_biases
 from ..lib.journal import Journal, number_format, requests_id, weights_id
 from ..infer import Extractor, as_questions
 from .common import (PREDICT_FLAGS, SWITCH, at_least, command, flags,
@@ -55,6 +57,8 @@ def _decoding_arguments(p):
       help='rows decoded together; fewer where memory is short (%(default)s)')
     a('--window', **SWITCH, default=False,
       help='ask texts that are longer than --cutoff_len in overlapping pieces, and join the answers')
+    a('--list_bias', help='nats by which empty lists are handicapped against values, and after a comma ends '
+      'of lists; 0: not at all (as the adapter was tuned)')
     a('--confidence', **SWITCH, default=False,
       help='write how sure the model is of each string, as `confidence`; with --text, on a second line')
 
@@ -111,6 +115,11 @@ def _chosen_template(o, model, tokenizer):
     check_family(o.model_name, model)
     return choose_template(model, tokenizer, o.template, o.checkpoint_dir, o.preset, o.force, **o.given)
 
+def _biases(o, model):
+    "When lists stay empty: as given, or as the adapter was tuned."
+    from iepile_nb.lib.contract import read_contract
+    return list_biases(o.list_bias, read_contract(o.checkpoint_dir or model.name_or_path))
+
 def _loaded(o):
     "Model, tokenizer and template."
     from iepile_nb.lora import load_model
@@ -127,7 +136,8 @@ def _predict_file(o):
     with Journal(f'{o.output_file}.journal') as journal:
         model, tokenizer, template = _loaded(o)
         ends = end_ids(model, tokenizer, template)
-        decoder = Decoder(model, tokenizer, ends, o.constrain, o.max_new_tokens, o.batch_size, o.confidence)
+        decoder = Decoder(model, tokenizer, ends, o.constrain, o.max_new_tokens, o.batch_size, o.confidence,
+                          _biases(o, model))
         maker = RequestMaker(tokenizer, template, o.cutoff_len, o.window, decoder.constrain == 'free')
         if rows.gold:
             log.info("%d rows have an 'output' but no 'label': it is taken for the gold answer, "
@@ -146,7 +156,8 @@ def _about(o, decoder, template, rows):
              'number format (--bf16, --fp16, --bits)': number_format(decoder.model),
              "end of answers (--template or the model's generation config)": sorted(decoder.ends),
              'input (or --limit)': rows.id, 'template or tokenizer': requests_id(sample),
-             '--constrain': decoder.constrain}
+             '--constrain': decoder.constrain,
+             '--list_bias': {task: asdict(bias) for task, bias in decoder.bias.items()}}
     names = 'cutoff_len', 'max_new_tokens', 'batch_size', 'confidence', 'window'
     return about | {f'--{k}': getattr(o, k) for k in names}
 
@@ -187,6 +198,7 @@ def _answer_text(o):
     model, tokenizer, template = _loaded(o)
     ex = Extractor((model, tokenizer), template=template, force=o.force, batch_size=o.batch_size,
                    constrain=o.constrain, cutoff_len=o.cutoff_len)
+    ex.bias = _biases(o, model)
     threshold = 0 if o.confidence else None
     e = ex.extract(o.text, labels, o.task, o.language, o.max_new_tokens, threshold=threshold)
     print(whole_characters(encode(dict(e))))

@@ -14,6 +14,7 @@ from ..prompt import get_template
 from .templates import Template
 from ..decode import end_ids
 from .requests import Request, RequestMaker, gold_label, make_portions
+from .list_bias import ListBias
 from .decoder import Answer, Decoder, join_answers
 
 # %% ../../nbs/lib/answering.ipynb #d4d31f54
@@ -93,11 +94,12 @@ def predict(
     constrain: str | None = None, # span: values from the text; schema: asked labels and shape; free;
                                 # failed: span where free fails; None = span, but free for an encoder-decoder
     window: bool = False,       # ask long texts in pieces?
+    bias: dict[str, ListBias] = {}, # of each task, see `list_biases`
 ) -> Iterator[dict]:            # the same rows with `output`; a gold one, as in training, becomes `label`
     "Answer rows: one out for each one in, in their order."
     template = get_template(template, tokenizer)
     ends = end_ids(model, tokenizer, template)
-    decoder = Decoder(model, tokenizer, ends, constrain, max_new_tokens, batch_size)
+    decoder = Decoder(model, tokenizer, ends, constrain, max_new_tokens, batch_size, bias=bias)
     maker = RequestMaker(tokenizer, template, cutoff_len, window, decoder.constrain == 'free')
     for row, a in answer_stream(decoder, maker, rows): yield {**row, **gold_label(row), 'output': a.text}
 
