@@ -1,10 +1,14 @@
 """F1 of a real pretrained model on real datasets: the base, and after LoRA on some records.
 
-Datasets are folders with schema.json, train.json and test.json (dev.json, where there is one, tunes the handicap
-of empty lists); `--data` names the folder that holds them. Each cell is kept under `--work` as soon as it is
-measured, so a run that is stopped goes on. Rows: MODEL.DATASET.RECORDS.MODE.f1, in percent, with 95% intervals over
-texts; records 0 is the base, and the modes are span, free (what the model writes by itself) and tuned (span, with the
-handicap that the dev texts gave)."""
+    python benchmarks/real.py --data FOLDER                  # two datasets, 100 records each, on a processor
+    python benchmarks/real.py --data FOLDER --records 0,25,50,100,200 --datasets CrossNER_AI,bc5cdr,SciERC_pairs
+
+Datasets are folders with schema.json, train.json and test.json; dev.json, where there is one, tunes the
+handicap of empty lists. Each cell is kept under `--work` as soon as it is measured, so a run that is stopped
+goes on. Rows: MODEL.DATASET.RECORDS.MODE.f1, in percent, with 95% intervals over texts. 0 records is the
+base, and the modes are span, free (what the model writes by itself) and tuned (span, with the handicap that the
+dev texts gave).
+"""
 import json
 import logging
 import os
@@ -18,7 +22,7 @@ from iepile_nb.evaluate import evaluate
 from iepile_nb.infer import predict
 from iepile_nb.lib.contract import read_contract
 from iepile_nb.lib.io import atomic_write, log, record_rng, write_jsonl
-from iepile_nb.lib.list_bias import list_biases
+from iepile_nb.lib.list_bias import ListBias, list_biases
 from iepile_nb.lib.presets import preset
 from iepile_nb.lib.tuning import tune_trained
 from iepile_nb.lora import load_model
@@ -30,9 +34,6 @@ from iepile_nb.train import train
 TASK_OF = {'CrossNER_AI': 'NER', 'CrossNER_science': 'NER', 'CrossNER_literature': 'NER', 'bc5cdr': 'NER',
            'SciERC_pairs': 'RE', 'semval-RE': 'RE', 'PHEE': 'EE', 'FewFC': 'EE'}
 CHINESE = {'FewFC'}
-# Published for the same data. CrossNER's BERT was trained on the same 100 (AI) or 200 (science) sentences and the
-# source domain's 15,000; the zero-shot figures are those of the original's table, without any sentence of the domain.
-PROTOCOLS = {'bert': 'BERT, jointly trained on CoNLL03 and the domain (CrossNER, table 3)'}
 
 
 def sample(records, n, *key):
@@ -75,7 +76,7 @@ def score(data, model, tokenizer, mode, bias=None):
     answers = list(predict(data.rows(data.test, 'test'), model, tokenizer, constrain=mode, bias=bias or {}))
     result = evaluate(answers)
     total, (low, high) = result['total'], result.intervals()['f1']
-    found = {'f1': total['f1'], 'low': low, 'high': high, 'precision': total['precision'], 'recall': total['recall'],
+    found = {**{k: total[k] for k in ('f1', 'precision', 'recall')}, 'low': low, 'high': high,
              'texts': len(data.test), 'cpu_s': round(time.process_time() - start, 1)}
     log.info('%s %s: %s', data.name, mode, found)
     return found
@@ -91,8 +92,8 @@ def learned(data, name, n, folder):
     start = time.process_time()
     record = train(output_dir=folder/'lora', preset=name, disable_tqdm=True, tuner=tune_trained, **options)
     losses = [e['loss'] for e in record['log'] if 'loss' in e]
-    return {'rows': record['rows'], 'seconds': record['seconds'], 'cpu_s': round(time.process_time() - start, 1),
-            'loss': [losses[0], losses[-1]], 'tuning': record['tuning']}
+    return {**{k: record[k] for k in ('rows', 'seconds', 'tuning')}, 'loss': [losses[0], losses[-1]],
+            'cpu_s': round(time.process_time() - start, 1)}
 
 
 def measure(name, data, sizes, modes, work):
@@ -111,7 +112,7 @@ def measure(name, data, sizes, modes, work):
             def adapted(): return score(data, *load_model(model, str(own/'lora'), **how), mode)
             yield n, mode, cell(own/f'{mode}.json', adapted)
         def tuned():
-            if not any(t['bias'] != {'empty': 0., 'end': 0., 'labels': {}} for t in trained['tuning'].values()):
+            if all(ListBias(**t['bias']) == ListBias() for t in trained['tuning'].values()):
                 return cell(own/'span.json', dict) # nothing was surely better, so it is the same
             return score(data, *load_model(model, str(own/'lora'), **how), 'span', bias)
         if data.dev: yield n, 'tuned', cell(own/'tuned.json', tuned)
@@ -123,7 +124,7 @@ def main():
                    Path(os.environ['IEPILE_SHARED'])/'data', help='the folder of the datasets')
     p.add_argument('--model', default='smollm2-135m', help='a preset')
     p.add_argument('--datasets', default='CrossNER_AI,CrossNER_science')
-    p.add_argument('--records', default='0,100', help='to learn from, with commas between them; 0 is the base')
+    p.add_argument('--records', default='0,100', help='to learn from, with commas; 0 is the base')
     p.add_argument('--test', type=int, default=100, help='texts to be tested on')
     p.add_argument('--dev', type=int, default=40, help='texts to tune on')
     p.add_argument('--modes', default='span,free')
@@ -135,7 +136,8 @@ def main():
     rows = []
     for name in o.datasets.split(','):
         data = Dataset(o.data/name, o.test, o.dev)
-        for n, mode, found in measure(o.model, data, [*map(int, o.records.split(','))], o.modes.split(','), o.work):
+        sizes, modes = [*map(int, o.records.split(','))], o.modes.split(',')
+        for n, mode, found in measure(o.model, data, sizes, modes, o.work):
             rows.append((f'{o.model}.{name}.{n}.{mode}.f1', found['f1'], '%', found['low'], found['high']))
             write(o.name, rows)
 
