@@ -229,14 +229,14 @@ def _nearly(texts, rows):
     yield from finding('items that differ from an annotation only in case, blanks or punctuation', hits, n,
                        'check that texts and annotations were cleaned alike')
 
-# %% ../nbs/19_why.ipynb #244d70dc
+# %% ../nbs/19_why.ipynb #de232c5d
 def _trainings(source, adapter):
     "The folders of adapters, or where none is named, those beside a prediction file that hold a training's record."
     if adapter:
         folders = [Path(folder.strip()) for folder in str(adapter).split(',')]
         for folder in folders:
             if not (folder/'train_log.json').is_file():
-                raise input_error(folder, msg='no train_log.json there; name the folder that iepile_train wrote')
+                raise input_error(folder, msg='no train_log.json there; name the folder of a training')
         return folders
     if not isinstance(source, (str, Path)): return []
     return [p.parent for p in sorted(Path(source).parent.glob('*/train_log.json'))]
@@ -249,7 +249,8 @@ def little_learned(
         told = (object_or_none(folder/'train_log.json') or {}).get('advice')
         if not isinstance(told, str): continue
         what, _, way = told.partition(': try ')
-        yield Finding(f'a training that taught little: {folder}', 1, len(folders), what, f'train again with {way}')
+        cause, todo = f'a training that taught little: {folder}', f'train again with {way}'
+        yield Finding(cause, 1, len(folders), what, todo)
 
 # %% ../nbs/19_why.ipynb #6483fb7c
 CHECKS = (_unreadable, _repaired, _echo, _other_task, _not_asked, _no_gold, _unasked,

@@ -43,8 +43,8 @@ def _fonts_by_file(manager):
     return unique(found)
 
 # %% ../../nbs/lib/plots.ipynb #f001de39
-NO_FONT = ('no font for Chinese is installed, so plots show boxes for it; install one, such as Noto Sans CJK, '
-           'and draw again')
+NO_FONT = ('no font for Chinese is installed, so plots show boxes for it; install one, '
+           'such as Noto Sans CJK, and draw again')
 
 @lru_cache
 def _say_once():
