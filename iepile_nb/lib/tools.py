@@ -47,7 +47,7 @@ def _doccano_marks(o):
 # %% ../../nbs/lib/tools.ipynb #4c6f025a
 TRIGGER = '触发词' # the suffix of a trigger's label
 
-def _doccano_events(text, spans, links):
+def _linked_events(text, spans, links):
     "The events that marks and relations stand for."
     triggers = _triggers(spans) or {l[0] for l in links}
     say = lambda i: stretch(text, *spans[i])
@@ -64,7 +64,7 @@ def _doccano(o):
     links = [(r['from_id'], r['to_id'], r['type']) for r in o.get('relations') or ()]
     record, triggers = from_spans(text, spans, links), _triggers(spans)
     if 'relations' not in o: return {k: record[k] for k in ('text', 'entity')}
-    events = _doccano_events(text, spans, links)
+    events = _linked_events(text, spans, links)
     plain = from_spans(text, {i: m for i, m in spans.items() if i not in triggers},
                        [l for l in links if not triggers & {*l[:2]}])
     return plain | {'event': events}
@@ -138,8 +138,13 @@ def _ls_records(data, result, left):
     if apart and known >= {i for l in apart for i in l[:2]}: # ends in two texts
         left['relations between two texts'] += len(apart)
         links = [l for l in links if l not in apart]
-    return [from_spans(text, spans, [l for l in links if l[0] in spans or l[0] not in known])
+    return [_ls_record(text, spans, [l for l in links if l[0] in spans or l[0] not in known])
             for text, spans in texts.items()]
+
+def _ls_record(text, spans, links):
+    "A record with entities, relations and, where a mark with relations is a trigger, events."
+    record = from_spans(text, spans, links)
+    return record | {'event': _linked_events(text, spans, links)}
 
 # %% ../../nbs/lib/tools.ipynb #83c53213
 def _as_list(names): return [names] if isinstance(names, str) else names or []
