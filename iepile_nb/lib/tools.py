@@ -122,6 +122,12 @@ def _ls_placed(data, name, marks):
                         'rename the field, or export marks with their text')
     return next((f for f in fits if f[0] == data.get('text')), max(fits, key=lambda f: len(f[0])))
 
+# %% ../../nbs/lib/tools.ipynb #c1ed1d9a
+def _ls_record(text, spans, links):
+    "A record with entities, relations and, where a mark with relations is a trigger, events."
+    record = from_spans(text, spans, links)
+    return record | {'event': _linked_events(text, spans, links)}
+
 # %% ../../nbs/lib/tools.ipynb #2563da43
 def _ls_records(data, result, left):
     "The records of one annotation, one for each text that has marks."
@@ -140,11 +146,6 @@ def _ls_records(data, result, left):
         links = [l for l in links if l not in apart]
     return [_ls_record(text, spans, [l for l in links if l[0] in spans or l[0] not in known])
             for text, spans in texts.items()]
-
-def _ls_record(text, spans, links):
-    "A record with entities, relations and, where a mark with relations is a trigger, events."
-    record = from_spans(text, spans, links)
-    return record | {'event': _linked_events(text, spans, links)}
 
 # %% ../../nbs/lib/tools.ipynb #83c53213
 def _as_list(names): return [names] if isinstance(names, str) else names or []
