@@ -60,7 +60,8 @@ def test_default_rules_and_why_on_real_predictions(shared):
 
 def test_a_training_whose_loss_hardly_fell_is_named(tmp_path):
     rows = answered('NER', [{'text': 'X x', 'entity': [entity('X')]}], answers=['{"a": []}'])
-    lora, told = tmp_path/'lora', 'the loss hardly fell (0.77 at the start, 0.74 at the end): try a larger --learning_rate'
+    lora = tmp_path/'lora'
+    told = 'the loss hardly fell (0.77 at the start, 0.74 at the end): try a larger --learning_rate'
     lora.mkdir()
     write_jsonl(tmp_path/'p.json', rows)
     for record in ('{"advice": null}', '[]', '{', '{"advice": 3}'):
