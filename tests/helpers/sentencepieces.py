@@ -26,7 +26,8 @@ def save_spm(folder, kind='llama', size=420):
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     SentencePieceTrainer.train(
-        sentence_iterator=iter(TEXTS), model_prefix=str(folder/'tokenizer'), model_type='bpe', vocab_size=size,
+        sentence_iterator=iter(TEXTS), model_prefix=str(folder/'tokenizer'), model_type='bpe',
+        vocab_size=size,
         byte_fallback=True, normalization_rule_name='identity', remove_extra_whitespaces=False,
         character_coverage=.98, minloglevel=2, **KINDS[kind])
     (folder/'tokenizer.vocab').unlink()
