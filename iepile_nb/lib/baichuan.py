@@ -56,8 +56,9 @@ def alibi_mask(
     "A mask that also takes from each score what the distance costs."
     slots = torch.arange(visible.shape[-1], device=visible.device, dtype=torch.float32)
     last = torch.where(visible, slots, 0).amax(-1, keepdim=True)
-    slopes = torch.tensor(slopes, device=visible.device)[:, None, None]
-    return (slopes * (slots - last)).to(dtype).masked_fill(~visible, torch.finfo(dtype).min)
+    slopes, distance = torch.tensor(slopes, device=visible.device)[:, None, None], slots - last
+    bias = distance.new_empty(len(visible), len(slopes), *visible.shape[2:], dtype=dtype)
+    return torch.mul(slopes, distance, out=bias).masked_fill_(~visible, torch.finfo(dtype).min)
 
 # %% ../../nbs/lib/baichuan.ipynb #3c32fa91
 class PackedAttention(torch.nn.Module):

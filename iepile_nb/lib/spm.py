@@ -69,7 +69,7 @@ class SentencePieceTokenizer(PreTrainedTokenizerFast):
         self.processor = SentencePieceProcessor(vocab_file)
         names = {f'{n}_token': getattr(proto.trainer_spec, f'{n}_piece') for n in ('unk', 'bos', 'eos')
                  if getattr(proto.trainer_spec, f'{n}_id') >= 0}
-        kwargs.pop('auto_map', None)
+        kwargs = {k: v for k, v in kwargs.items() if v != '' and k != 'auto_map'} # old files name no tokens
         super().__init__(tokenizer_object=_backend(proto), vocab_file=vocab_file, add_bos_token=add_bos_token,
                          clean_up_tokenization_spaces=clean_up_tokenization_spaces, **{**names, **kwargs})
 

@@ -78,6 +78,24 @@ def test_saved_and_loaded_again(kind, folders, tmp_path):
     assert other('Max lives in 北京').input_ids == again('Max lives in 北京').input_ids
 
 
+OLD = {'bos_token': '', 'eos_token': '', 'unk_token': '', 'tokenizer_class': 'LLaMATokenizer'}
+AS_ADDED = {'__type': 'AddedToken', 'lstrip': False, 'normalized': True, 'rstrip': False, 'single_word': False}
+SETTINGS = [None, OLD, {'bos_token': {**AS_ADDED, 'content': '<s>'}, 'pad_token': '<pad>'}, {
+    'added_tokens_decoder': {'1': {'content': '<s>', 'special': True}}, 'bos_token': '<s>', 'pad_token': None}]
+
+@pytest.mark.parametrize('settings', SETTINGS)
+def test_settings_that_published_folders_have(settings, folders, tmp_path):
+    n = len(spm_tokenizer(folders['llama']))
+    shutil.copy(folders['llama']/'tokenizer.model', tmp_path)
+    if settings: (tmp_path/'tokenizer_config.json').write_text(json.dumps(settings))
+    own = (settings or {}).get('pad_token')
+    if own: (tmp_path/'added_tokens.json').write_text(json.dumps({own: n}))
+    tokenizer = spm_tokenizer(tmp_path)
+    assert tokenizer.convert_tokens_to_ids(['<unk>', '<s>', '</s>']) == [0, 1, 2]
+    assert tokenizer.encode('Max</s>') == [1, *tokenizer.processor.encode('Max'), 2]
+    assert tokenizer.pad_token == own and (not own or tokenizer.encode('<pad>') == [1, n])
+
+
 def load_tokenizer_of(folder, to):
     "A tokenizer as lessons load it; it needs a configuration of a model beside it."
     shutil.copytree(folder, to, dirs_exist_ok=True)
