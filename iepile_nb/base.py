@@ -111,7 +111,8 @@ def device_map(cpu: bool = False): # the processor in any case?
 
 # %% ../nbs/10_base.ipynb #496db20f
 SUCCESSORS = { # of families that do not run: their name, and what to take instead
-    'chatglm': ('ChatGLM', 'zai-org/glm-4-9b-chat-hf'), 'qwen': ('Qwen 1', 'Qwen/Qwen3-8B or a Qwen2'),
+    'chatglm': ('ChatGLM', 'zai-org/glm-4-9b-chat-hf'),
+    'qwen': ('Qwen 1', 'Qwen/Qwen3-8B or Qwen/Qwen2-7B-Instruct'),
     'moss': ('MOSS', 'Qwen/Qwen3-14B'), 'openba': ('OpenBA', 'Qwen/Qwen3-14B'),
     'cpmbee': ('CPM-Bee', 'Qwen/Qwen3-8B')}
 

@@ -79,9 +79,9 @@ def test_saved_and_loaded_again(kind, folders, tmp_path):
 
 
 OLD = {'bos_token': '', 'eos_token': '', 'unk_token': '', 'tokenizer_class': 'LLaMATokenizer'}
-AS_ADDED = {'__type': 'AddedToken', 'lstrip': False, 'normalized': True, 'rstrip': False, 'single_word': False}
-SETTINGS = [None, OLD, {'bos_token': {**AS_ADDED, 'content': '<s>'}, 'pad_token': '<pad>'}, {
-    'added_tokens_decoder': {'1': {'content': '<s>', 'special': True}}, 'bos_token': '<s>', 'pad_token': None}]
+ADDED = {'__type': 'AddedToken', 'lstrip': False, 'normalized': True, 'rstrip': False, 'single_word': False}
+SETTINGS = [None, OLD, {'bos_token': {**ADDED, 'content': '<s>'}, 'pad_token': '<pad>'},
+            {'added_tokens_decoder': {'1': {'content': '<s>', 'special': True}}, 'bos_token': '<s>'}]
 
 @pytest.mark.parametrize('settings', SETTINGS)
 def test_settings_that_published_folders_have(settings, folders, tmp_path):
