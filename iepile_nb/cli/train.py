@@ -24,6 +24,8 @@ def _data_arguments(a):
     a('--limit', type=int, help='train on the first N rows only')
     a('--eval_f1', type=int, nargs='?', const=50, help='at each evaluation answer N held-out rows (50), too')
     a('--packing', **SWITCH, help='several rows in one sequence (where the architecture keeps them apart)')
+    a('--cache_path', help='a folder that keeps token ids for other runs, too (--output_dir, for this one)')
+    a('--preprocessing_num_workers', type=int, help='threads that tokenise (one a processor, at most 8)')
 
 # %% ../../nbs/cli/train.ipynb #b0e3a579
 def _lora_arguments(a):
@@ -74,6 +76,7 @@ def _trainer_arguments(a):
 TRAIN_FLAGS = {
     **MODEL_FLAGS,
     'the loss is on answers only': 'train_on_prompt ignore_pad_token_for_loss',
+    'token ids are made anew when rows, tokenizer, template or lengths change': 'overwrite_cache',
     'this command trains, and --do_eval adds an evaluation': 'do_predict predict_with_generate input_file '
         'output_file batch_size mode max_new_tokens max_length min_new_tokens generation_max_length '
         'generation_num_beams generation_config sortish_sampler',

@@ -4,13 +4,14 @@
 
 # %% auto #0
 __all__ = ['OPTIONS', 'SMALLEST', 'FIXED', 'ModelOptions', 'DataOptions', 'AdapterOptions', 'OutputOptions', 'TrainOptions',
-           'length_options', 'load_arguments', 'settings', 'layer_names', 'check_same', 'training_arguments',
-           'rows_per_step']
+           'length_options', 'token_folder', 'load_arguments', 'settings', 'layer_names', 'check_same',
+           'training_arguments', 'rows_per_step']
 
 # %% ../../nbs/lib/options.ipynb #9780bf19
 import sys
 from dataclasses import dataclass, field, fields
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, Iterator
 
 from .io import UserError, in_notebook
@@ -45,6 +46,8 @@ class DataOptions:
     limit: int | None = None              # train on the first rows only
     eval_f1: int | None = None            # held-out rows to answer at each evaluation
     packing: bool | None = None           # several rows in one sequence; None = where that is exact
+    cache_path: str | None = None         # a folder for token ids; None = in output_dir while the run lasts
+    preprocessing_num_workers: int | None = None # threads that tokenise; None = one a processor, at most 8
 
 # %% ../../nbs/lib/options.ipynb #dfa94a96
 @dataclass
@@ -108,6 +111,10 @@ def length_options(o: TrainOptions) -> dict: # for `encode_row`, in tokens
     "What a row may be long."
     return {k: o.get(k) for k in ('cutoff_len', 'max_source_length', 'max_target_length')}
 
+def token_folder(o: TrainOptions) -> Path:
+    "Where the token ids of the rows lie. Without `cache_path` they go away when the run is finished."
+    return Path(o.cache_path or Path(o.output_dir)/'.tokens')
+
 def load_arguments(
     o,     # `TrainOptions`, or parsed arguments with the same names
 ) -> dict:
@@ -152,8 +159,8 @@ def settings(**given) -> TrainOptions:
 
 # %% ../../nbs/lib/options.ipynb #d2f8b6a1
 SMALLEST = {
-    1: 'limit nproc cutoff_len max_source_length max_target_length lora_r per_device_train_batch_size '
-       'per_device_eval_batch_size gradient_accumulation_steps',
+    1: 'limit nproc preprocessing_num_workers cutoff_len max_source_length max_target_length lora_r '
+       'per_device_train_batch_size per_device_eval_batch_size gradient_accumulation_steps',
     0: 'val_set_size eval_f1 early_stopping save_total_limit seed data_seed lora_alpha lora_dropout '
        'num_train_epochs learning_rate warmup_steps weight_decay neftune_noise_alpha max_grad_norm '
        'dataloader_num_workers',

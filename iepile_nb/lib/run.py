@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['FEW_BITS', 'LAUNCH', 'MAY_CHANGE', 'prepare_model', 'with_adapter', 'ready_for_kbit', 'check_world', 'spawn',
-           'launch', 'TrainingRun', 'same_every_time', 'contract_files', 'take_folder', 'guarded', 'save_trained',
-           'last_evaluation', 'check_learned', 'write_record', 'push_result']
+           'launch', 'TrainingRun', 'same_every_time', 'contract_files', 'token_rows', 'take_folder', 'guarded',
+           'save_trained', 'last_evaluation', 'check_learned', 'write_record', 'push_result']
 
 # %% ../../nbs/lib/run.ipynb #fa998112
 import json, os, random, shutil, signal, subprocess, sys, time
@@ -19,8 +19,9 @@ from .checkpoints import checkpoints, file_hash, write_json
 from .curves import draw_curves
 from .io import UserError, atomic_write, environment, log
 from .options import (TrainOptions, check_same, layer_names, length_options, load_arguments,
-                                   rows_per_step, training_arguments)
+                                   rows_per_step, token_folder, training_arguments)
 from .resume import resume_from, run_card, saving
+from .token_rows import TokenRows, TrainRows, tokens_on_disk, usable
 
 # %% ../../nbs/lib/run.ipynb #e2672725
 FEW_BITS = ('this base is stored in few bits, whose weights cannot be trained; '
@@ -124,8 +125,8 @@ def launch():
 class TrainingRun:
     "A training: its options, its rows, and where it starts."
     options: TrainOptions
-    rows: list[dict]  # to train on
-    held: list[dict]  # to evaluate on; may be empty
+    rows: TrainRows   # to train on
+    held: TrainRows   # to evaluate on; may be empty
     started: float = field(default_factory=time.monotonic)
     files: dict = field(default_factory=dict) # what was saved, see `file_hash`
     def __post_init__(self):
@@ -133,7 +134,7 @@ class TrainingRun:
         check_world(self.options.nproc, self.args)
         self.card = run_card(self.options, self.rows, rows_per_step(self.args))
         self.resume = resume_from(self.options, self.card)
-        self.manifest = manifest(self.rows)
+        self.manifest = manifest(self.rows.kinds())
     @property
     def finished(self) -> bool: return self.resume == ''
     def record(self) -> dict: # as `train` returns it
@@ -141,9 +142,9 @@ class TrainingRun:
         return json.loads((self.folder/'train_log.json').read_text(encoding='utf-8'))
 
 # %% ../../nbs/lib/run.ipynb #a721a6b7
-def same_every_time(rows: list[dict], n: int | None, seed: int) -> list[dict]:
+def same_every_time(rows: TrainRows, n: int | None, seed: int) -> list[dict]:
     "Some rows to answer while training: the same ones at every evaluation."
-    return random.Random(seed).sample(rows, min(n or 0, len(rows)))
+    return rows.at(random.Random(seed).sample(range(len(rows)), min(n or 0, len(rows))))
 
 def contract_files(
     run: TrainingRun,
@@ -158,6 +159,15 @@ def contract_files(
                              data=run.card['data'], under=merged_adapters(model, merged))
     if o.finetuning_type == 'full': contract['base_weights'] = None
     return {CONTRACT: contract}
+
+# %% ../../nbs/lib/run.ipynb #98e840ff
+def token_rows(run: TrainingRun, tokenizer, template) -> tuple[TokenRows, TokenRows | None]:
+    "The rows of a run as token ids: those to train on, and those held out, if any."
+    o = run.options
+    def made(rows, use):
+        return usable(tokens_on_disk(rows, tokenizer, template, token_folder(o), o.preprocessing_num_workers,
+                                     **length_options(o)), use)
+    return made(run.rows, 'train on'), made(run.held, 'evaluate on') if run.held else None
 
 # %% ../../nbs/lib/run.ipynb #36d83ad1
 def take_folder(run: TrainingRun):
