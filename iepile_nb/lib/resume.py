@@ -172,7 +172,7 @@ def _locked(folder):
     print(os.getpid(), file=f, flush=True)
     return f
 
-# %% ../../nbs/lib/resume.ipynb #1065e706
+# %% ../../nbs/lib/resume.ipynb #45a3727a
 @contextmanager
 def passing_tokens(o: TrainOptions):
     "Token ids in `output_dir` last as long as the run."
@@ -180,6 +180,7 @@ def passing_tokens(o: TrainOptions):
         if not o.cache_path: shutil.rmtree(token_folder(o), ignore_errors=True)
     try: yield
     except UserError:
-        if not (Path(o.output_dir)/'iepile_train.json').exists(): remove()
+        card = object_or_none(Path(o.output_dir)/'iepile_train.json')
+        if not card or card.get('finished'): remove() # nothing here will go on
         raise
     remove()
