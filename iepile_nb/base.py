@@ -22,6 +22,7 @@ from transformers import (AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqL
                           BitsAndBytesConfig)
 from transformers.utils import logging as hf_logging
 
+from .lib.gguf import PACKAGED, gguf_file, name_of_packaged, packaged_model, unpack
 from .lib.io import UserError, log
 from .lib.stored import (cannot_run, check_files, check_format, check_weights, load_reason,
                                   read_object, without_report)
@@ -37,8 +38,9 @@ def tiny_path() -> Path: # a folder with config.json
 
 # %% ../nbs/10_base.ipynb #ec3e5690
 def model_name(path: str | Path) -> str:
-    "The name of a model in messages: tiny for the embedded one, wherever the package is installed."
-    return 'tiny' if Path(str(path)).parts[-4:] == tiny_path().parts[-4:] else str(path)
+    "The name of a model in messages: tiny for the embedded one, wherever it lies; that of a packaged one."
+    if Path(str(path)).parts[-4:] == tiny_path().parts[-4:]: return 'tiny'
+    return name_of_packaged(path) or str(path)
 
 def adapter_base(folder: str | Path) -> str:
     "The base model that an adapter folder names."
@@ -50,6 +52,8 @@ def find_model(
     name: str | Path, # tiny, a folder, or a name on the hub
 ) -> str:             # what transformers can load
     "Resolve a model's name. Raises `UserError` for a folder that holds no model."
+    if name in PACKAGED: return packaged_model(name)
+    if packed := gguf_file(name): return str(unpack((packed,), packed.stem))
     path = tiny_path() if name == 'tiny' else Path(name).expanduser()
     if (path/'config.json').is_file():
         check_files(path)

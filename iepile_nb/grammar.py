@@ -14,6 +14,7 @@ from fastcore.basics import patch
 
 from .questions import NAN, NER, Question, RE, Task, encode, output, unique
 from .lib.io import UserError, log
+from .lib.list_bias import Leaning, ListBias, lean
 from .tasks import EE, EEA, KG
 
 # %% ../nbs/14_grammar.ipynb #1f3d5806
@@ -145,6 +146,7 @@ def _executor():
     from llguidance import LLExecutor
     return LLExecutor()
 
+# %% ../nbs/14_grammar.ipynb #437defcc
 def mask_logits(
     scores,     # of the next token, [rows, vocabulary]
     rows: dict, # {number of a row: its `ConstrainedWriter`}; other rows may write everything
@@ -159,24 +161,31 @@ def mask_logits(
     free = torch.nn.functional.pad((bits & 1).bool().flatten(1)[:, :min(n, known)], (0, max(0, n - known)))
     barred, held = torch.zeros_like(free), list(rows)
     barred[held] = ~free[held]
-    return scores.masked_fill(barred, float('-inf'))
+    scores = scores.masked_fill(barred, float('-inf'))
+    lean(scores, {i: w for i, w in rows.items() if w.leaning})
+    return scores
 
 # %% ../nbs/14_grammar.ipynb #3422b5cc
 class ConstrainedWriter:
     "An answer that keeps to a grammar."
     mask_logits = staticmethod(mask_logits)
-    def __init__(self, tokenizer, matcher, max_new_tokens: int):
+    def __init__(self, tokenizer, matcher, max_new_tokens: int, bias: ListBias | None = None):
         self.ll, self.matcher, self.room = guide_tokenizer(tokenizer)[0], matcher, max_new_tokens
         self.tokens, self.scores, self.forced, self.done = [], [], 0, False
-        self._add_forced()
+        self.leaning = bias and Leaning(bias)
+        self._read(self._add_forced())
 
     def take(self, token: int, score: float | None = None) -> list[int]:
         "Add a token to the answer, and those that must follow; what the model reads next."
         self.matcher.consume_token(token)
         self.tokens.append(token)
         self.scores.append(score)
-        new = [token, *self._add_forced()]
+        new = self._read([token, *self._add_forced()])
         if not self.done and len(self.tokens) - self.forced >= self.room: self.close()
+        return new
+
+    def _read(self, new):
+        if self.leaning: self.leaning.place.read(self.ll.decode_bytes(new).decode('latin1'))
         return new
 
 # %% ../nbs/14_grammar.ipynb #597531dc

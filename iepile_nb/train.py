@@ -23,6 +23,7 @@ from .lib.resume import alone_in, passing_tokens
 from .lib.run import (TrainingRun, check_learned, contract_files, guarded, last_evaluation,
                                prepare_model, push_result, same_every_time, save_trained, spawn,
                                take_folder, token_rows, write_record)
+from .lib.shared_starts import attend_by_rows, share_starts
 from .lib.templates import Template
 from .lib.token_rows import FilledRows, TokenRows, TrainRows, rows_of_file, tokens_in_memory, usable
 from .prompt import Encoded, collate
@@ -102,18 +103,22 @@ def batcher(
     model,
     pad_id: int,
     packing: bool | None = None, # None = where it is exact
+    longest: int = 0,            # tokens of the longest row
 ) -> Callable:                   # list[Encoded] -> tensors
     "What makes batches for a model. Raises `UserError` if packing is asked for and would be wrong."
     from iepile_nb.lora import packs_exactly
+    if packing is not False and attend_by_rows(model, longest): return _batches(share_starts)
     exact = packing is not False and packs_exactly(model)
     if packing and not exact:
         raise UserError(f'--packing: a {model.config.model_type} model would let packed rows see each other; '
                         'leave it out')
+    if not model.config.is_encoder_decoder: return _batches(pack if exact else collate, pad_id=pad_id)
     start = getattr(model.generation_config, 'decoder_start_token_id', None)
-    make = pack if exact else collate
-    if model.config.is_encoder_decoder: make = partial(pair, start_id=pad_id if start is None else start)
-    log.info('batches are made by %s', getattr(make, 'func', make).__name__)
-    return lambda rows: make([r for r in rows if len(r.input_ids) > 1] or rows, pad_id)
+    return _batches(pair, pad_id=pad_id, start_id=pad_id if start is None else start)
+
+def _batches(make, **how):
+    log.info('batches are made by %s', make.__name__)
+    return lambda rows: make([r for r in rows if len(r.input_ids) > 1] or rows, **how)
 
 # %% ../nbs/12_train.ipynb #705a879a
 def make_trainer(
@@ -130,10 +135,10 @@ def make_trainer(
     from iepile_nb.lib.trainer import GuardedTrainer
     base, pad = model.get_base_model() if hasattr(model, 'get_base_model') else model, tokenizer.pad_token_id
     seed = args.seed if args.data_seed is None else args.data_seed
+    make = batcher(base, pad, packing, max(int(r.column('length').max()) for r in (rows, held) if r))
     order = BatchOrder(rows.column('length'), rows_per_step(args), seed, alike)
     padded = FilledRows(rows, len(rows) + 1, Encoded([pad], [-100]))
-    trainer = GuardedTrainer(model, args, batcher(base, pad, packing), padded, held or None, tokenizer,
-                             order=order, **more)
+    trainer = GuardedTrainer(model, args, make, padded, held or None, tokenizer, order=order, **more)
     add_callbacks(trainer, patience)
     return trainer
 

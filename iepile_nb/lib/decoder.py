@@ -92,7 +92,8 @@ def is_malformed(request: Request, answer: str) -> bool:
 class Decoder:
     "How requests are answered: a model with its tokenizer, what ends an answer, and what an answer may be."
     def __init__(self, model, tokenizer, ends: list[int], constrain: str | None = None,
-                 max_new_tokens: int = 256, batch_size: int = 64, weigh: bool = False): # measure confidence?
+                 max_new_tokens: int = 256, batch_size: int = 64, weigh: bool = False, # measure confidence?
+                 bias: dict = {}): # {task: `ListBias`}, for the modes span and schema
         encoder_decoder = model.config.is_encoder_decoder
         constrain = constrain or ('free' if encoder_decoder else 'span')
         if constrain not in DECODING_MODES:
@@ -102,7 +103,7 @@ class Decoder:
             raise UserError(f'--constrain {constrain}: an encoder-decoder model answers only with '
                             '--constrain free, without --confidence')
         self.model, self.tokenizer, self.ends, self.constrain = model, tokenizer, set(ends), constrain
-        self.max_new_tokens, self.batch_size, self.weigh = max_new_tokens, batch_size, weigh
+        self.max_new_tokens, self.batch_size, self.weigh, self.bias = max_new_tokens, batch_size, weigh, bias
 
 # %% ../../nbs/lib/decoder.ipynb #1e361e14
 @patch
@@ -115,7 +116,7 @@ def writer(self: Decoder, request: Request, mode: str):
     except UserError as e:
         log.warning('a row is answered freely: %s', e)
         return self.writer(request, 'free')
-    return ConstrainedWriter(self.tokenizer, matcher, self.max_new_tokens)
+    return ConstrainedWriter(self.tokenizer, matcher, self.max_new_tokens, self.bias.get(request.task.name))
 
 # %% ../../nbs/lib/decoder.ipynb #3406345e
 @patch
