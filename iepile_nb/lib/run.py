@@ -62,6 +62,8 @@ def with_adapter(model, o: TrainOptions, folders: list[str]):
     if folders and o.resume_lora_training:
         return load_adapters(model, folders, trainable=True, dropout=dropout)
     if folders: model = load_adapters(model, folders, trainable=False, dropout=dropout).merge_and_unload()
+    if not o.given.keys() & {'finetuning_type', 'preset', 'lora_r', 'lora_alpha', 'lora_dropout'}:
+        log.info('an adapter (LoRA) is trained; --finetuning_type full trains all weights')
     return add_lora(model, r=o.lora_r, alpha=o.lora_alpha, dropout=o.lora_dropout,
                     targets=layer_names(o.lora_target_modules),
                     also=o.additional_target and layer_names(o.additional_target),
