@@ -121,16 +121,20 @@ def _others(p, argv):
     return given
 
 # %% ../../nbs/cli/train.ipynb #0e687411
-def parse(argv: list[str]) -> dict: # {option: value}, of those given
+def parse(
+    argv: list[str],
+    needed: tuple = ('train_file', 'output_dir'),
+) -> dict: # {option: value}, of those given
     "The options of a command line, which may begin with a file of them; unknown ones end the program."
     if argv and argv[0].endswith(('.yaml', '.yml', '.json')): argv = [*read_options(argv[0]), *argv[1:]]
     p = _parser()
     own, rest = _given(p, argv)
     if rest: own = {**_others(p, rest), **own}
-    for name in ('train_file', 'output_dir'):
+    for name in needed:
         if name not in own: p.error(f'--{name} is needed')
     return own
 
+# %% ../../nbs/cli/train.ipynb #ffb76fc2
 def read_options(path: str) -> list[str]: # as they would stand on a command line
     "The options in a YAML or JSON file. Raises `UserError` if it holds anything else."
     import yaml # JSON is YAML, too

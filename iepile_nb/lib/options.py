@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['OPTIONS', 'SMALLEST', 'FREEZE', 'FIXED', 'ModelOptions', 'DataOptions', 'AdapterOptions', 'OutputOptions',
            'TrainOptions', 'length_options', 'token_folder', 'load_arguments', 'settings', 'zero_stage',
-           'without_deepspeed', 'layer_names', 'check_same', 'training_arguments', 'rows_per_step']
+           'without_deepspeed', 'layer_names', 'check_same', 'training_arguments', 'checkpointing', 'rows_per_step']
 
 # %% ../../nbs/lib/options.ipynb #9780bf19
 import json, sys
@@ -270,9 +270,8 @@ def training_arguments(o: TrainOptions): # a `transformers.TrainingArguments`
     _check_reports(o.get('report_to'))
     known = _known_to_transformers()
     own = {k: o.get(k) for k in (*OPTIONS, *o.others) if k in known}
-    twice = gpu if o.activation_checkpointing is None else o.activation_checkpointing
     names = 'activation_checkpointing', 'gradient_checkpointing' # before transformers 5.21 the second
-    own[names['activation_checkpointing' not in known]] = twice
+    own[names['activation_checkpointing' not in known]] = checkpointing(o, gpu)
     usual = {'report_to': 'none', 'logging_first_step': True,
              'disable_tqdm': not (sys.stderr.isatty() or in_notebook()),
              'ddp_find_unused_parameters': False}
@@ -286,6 +285,10 @@ def _known_to_transformers():
     from transformers import TrainingArguments
     ours = {'push_to_hub', 'hub_model_id', 'hub_private_repo'}
     return {f.name for f in fields(TrainingArguments) if f.init} - ours
+
+def checkpointing(o: TrainOptions, gpu: bool) -> bool: # is there a GPU?
+    "Are activations computed twice, to save memory?"
+    return gpu if o.activation_checkpointing is None else o.activation_checkpointing
 
 def _number_format(o, gpu):
     "The numbers to compute with, as the Trainer is told: what was asked for, or what the hardware is best at."

@@ -45,7 +45,8 @@ def prepare_model(
     folders = adapter_folders(load.pop('checkpoint_dir'))
     if folders and o.resume_lora_training: check_same(folders[-1], o.given)
     if full or not (args.bf16 or args.fp16): load['dtype'] = 'fp32'
-    model, tokenizer = load_base(load.pop('name_or_path'), cpu=o.use_cpu, **load)
+    pieces = bool(o.get('fsdp')) and o.bits == 16 # which go to the GPUs one by one
+    model, tokenizer = load_base(load.pop('name_or_path'), cpu=o.use_cpu or pieces, **load)
     check_family(o.model_name, model)
     template = choose_template(model, tokenizer, o.template, o.checkpoint_dir, o.preset, o.force)
     if getattr(model, 'is_quantized', False): model = _of_few_bits(model, full)
