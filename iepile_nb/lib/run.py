@@ -20,6 +20,7 @@ from .curves import draw_curves
 from .io import UserError, atomic_write, environment, log
 from .options import (TrainOptions, check_same, layer_names, length_options, load_arguments,
                                    rows_per_step, token_folder, training_arguments)
+from .presets import choose_template
 from .resume import resume_from, run_card, saving
 from .token_rows import TokenRows, TrainRows, tokens_on_disk, usable
 
@@ -39,13 +40,12 @@ def prepare_model(
 ) -> tuple:    # model, tokenizer, template
     "The model with what shall be trained of it. Raises `UserError` if options and model do not fit."
     from iepile_nb.base import check_family, load_base
-    from iepile_nb.lib.presets import choose_template
     from iepile_nb.lora import adapter_folders
     load, full = load_arguments(o), o.finetuning_type == 'full'
     folders = adapter_folders(load.pop('checkpoint_dir'))
     if folders and o.resume_lora_training: check_same(folders[-1], o.given)
     if full or not (args.bf16 or args.fp16): load['dtype'] = 'fp32'
-    pieces = bool(o.get('fsdp')) and o.bits == 16 # which go to the GPUs one by one
+    pieces = bool(o.get('fsdp')) and o.bits == 16 # FSDP brings them to the GPUs
     model, tokenizer = load_base(load.pop('name_or_path'), cpu=o.use_cpu or pieces, **load)
     check_family(o.model_name, model)
     template = choose_template(model, tokenizer, o.template, o.checkpoint_dir, o.preset, o.force)

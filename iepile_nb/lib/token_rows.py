@@ -57,16 +57,17 @@ def _make(folder, make, alone):
             if not folder.is_dir(): raise # else another process was quicker
     finally: shutil.rmtree(aside, ignore_errors=True)
 
-# %% ../../nbs/lib/token_rows.ipynb #b33ef191
+# %% ../../nbs/lib/token_rows.ipynb #319fb0b0
 def write_arrow(
     path: Path,
     schema,   # `pyarrow.Schema`
     batches: Iterable, # `pyarrow.RecordBatch`es
 ):
-    "Write a table to a file, batch by batch."
+    "Write a table to a file; some batches become one, so that the pages of its columns lie together."
     import pyarrow as pa
+    batches = iter(batches)
     with pa.OSFile(str(path), 'wb') as f, pa.ipc.new_stream(f, schema) as out:
-        for b in batches: out.write_batch(b)
+        while some := list(islice(batches, 16)): out.write_table(pa.Table.from_batches(some).combine_chunks())
 
 # %% ../../nbs/lib/token_rows.ipynb #aa39b504
 def read_arrow(path: Path): # a `datasets.Dataset`
