@@ -22,6 +22,7 @@ from .lib.io import UserError
 from .tasks import Events, get_task
 from .decode import end_ids
 from .lib.engine import decoding
+from .lib.list_bias import list_biases
 from .lib.requests import Request, RequestMaker, make_requests, read_rows
 from .lib.decoder import (Answer, DECODING_MODES, Decoder, confidence, join_answers, repair_answer,
                                    whole_characters)
@@ -63,30 +64,36 @@ class Extractor:
         batch_size: int = 64,             # rows decoded together
         constrain: str | None = None,     # span, schema, free or failed, see `predict`
         cutoff_len: int = 1024,           # tokens a prompt may have
+        list_bias: str | float | None = None, # see `ListBias`; None = as the adapter was tuned
         **kw,                             # for `load_model` (dtype, trust_remote_code, ...)
     ):
         from iepile_nb.lib.presets import choose_template
         self._choose = partial(choose_template, template=template, name=preset, force=force)
         self.batch_size, self.constrain, self.cutoff_len = batch_size, constrain, cutoff_len
-        self._start(model, adapter, bits, kw)
+        self._start(model, adapter, bits, list_bias, kw)
 
 # %% ../nbs/15_extract.ipynb #8d1b4c2e
 @patch
-def _start(self: Extractor, model, adapter, bits, kw):
+def _start(self: Extractor, model, adapter, bits, list_bias, kw):
     "Load the model, and each adapter that has a name."
+    from iepile_nb.lib.contract import read_contract
     from iepile_nb.lora import load_model
     named = adapter if isinstance(adapter, dict) else {}
+    self.list_bias, self.biases = list_bias, {}
     if not isinstance(model, tuple): model = load_model(model, None if named else adapter, bits, **kw)
     self.model, self.tokenizer = model
     self.template = None if named else self._choose(self.model, self.tokenizer, adapter=adapter)
     self.templates = {} if named else {'default': self.template} # of each adapter
+    self.bias = list_biases(self.list_bias, read_contract(adapter) if adapter and not named else None)
+    if not named: self.biases['default'] = self.bias
     for name, folder in named.items(): self.load(name, folder)
 
 @patch
 def decoder(self: Extractor, max_new_tokens: int, weigh: bool = False) -> Decoder:
     "How texts are answered; `weigh` measures the confidence of values."
     ends = end_ids(self.model, self.tokenizer, self.template)
-    return Decoder(self.model, self.tokenizer, ends, self.constrain, max_new_tokens, self.batch_size, weigh)
+    return Decoder(self.model, self.tokenizer, ends, self.constrain, max_new_tokens, self.batch_size, weigh,
+                   self.bias)
 
 # %% ../nbs/15_extract.ipynb #9f7002d2
 @patch
@@ -129,7 +136,8 @@ def extract(
     maker = RequestMaker(self.tokenizer, self.template, self.cutoff_len, window=True)
     answers = answer_stream(decoder, maker, (row for *_, row in rows), total=len(rows))
     for (_, a), (e, questions, _) in zip(answers, rows):
-        e.add(without_unsure(e, questions, a, threshold) if threshold else a.text, a.sure)
+        asked = [e.task.answer_key(q) for q in questions]
+        e.add(without_unsure(e, questions, a, threshold) if threshold else a.text, a.sure, asked)
     return found[0] if isinstance(text, str) else found
 
 # %% ../nbs/15_extract.ipynb #8dbc2f70
@@ -152,10 +160,10 @@ def without_unsure(
 ) -> str:                       # an answer in the same form
     "An answer without the values whose confidence is below a threshold."
     task, kept = e.task, {}
-    for item in task.parse(repair_answer(answer.text)[0] or {}):
+    keys = {task.answer_key(q): q for q in questions}
+    for item in task.parse(repair_answer(answer.text, keys)[0] or {}):
         left = task.keep_strings(item, lambda s: answer.sure.get(s, 1) >= threshold)
         if left: kept.setdefault(left[0], []).append(left[1:])
-    keys = {task.answer_key(q): q for q in questions}
     return encode({key: task.value(q, kept.get(key, []), e.text) for key, q in keys.items()})
 
 # %% ../nbs/15_extract.ipynb #391e68c7
@@ -183,11 +191,12 @@ def plot_calibration(points: list[tuple[float, float, int]]):
 def load(self: Extractor, name: str, folder: str | Path):
     "Put one more adapter on the base, under a name, and use it; `UserError` if it does not fit, or wants another prompt."
     from iepile_nb.lib.adapters import put_adapter
+    from iepile_nb.lib.contract import read_contract
     from iepile_nb.lora import check_adapter
     check_adapter(folder)
     template = self._choose(self.model, self.tokenizer, adapter=str(folder))
     self.model = put_adapter(self.model, folder, name)
-    self.templates[name] = template
+    self.templates[name], self.biases[name] = template, list_biases(self.list_bias, read_contract(folder))
     self.use(name)
 
 # %% ../nbs/15_extract.ipynb #934ec0f8
@@ -198,6 +207,7 @@ def use(self: Extractor, name: str | None):
     if name is not None and name not in names:
         raise UserError(f"no adapter '{name}'; there are {', '.join(names) or 'none'}")
     self.template = self.templates.get(name) or self._choose(self.model, self.tokenizer, adapter=None)
+    self.bias = self.biases.get(name) or list_biases(self.list_bias)
     if name is not None:
         self.model.set_adapter(name)
         self.model.base_model.enable_adapter_layers()

@@ -20,9 +20,9 @@ import numpy as np
 from .lib.io import UserError, in_notebook, input_error, log, read_jsonl
 from .lib.options import rows_per_step, settings, token_folder, training_arguments
 from .lib.resume import alone_in, passing_tokens
-from .lib.run import (TrainingRun, check_learned, contract_files, guarded, last_evaluation,
-                               prepare_model, push_result, same_every_time, save_trained, spawn,
-                               take_folder, token_rows, write_record)
+from .lib.run import (TrainingRun, check_fsdp, check_learned, contract_files, guarded,
+                               last_evaluation, prepare_model, push_result, same_every_time, save_trained,
+                               spawn, take_folder, token_rows, tune_with, write_record)
 from .lib.shared_starts import attend_by_rows, share_starts
 from .lib.templates import Template
 from .lib.token_rows import FilledRows, TokenRows, TrainRows, rows_of_file, tokens_in_memory, usable
@@ -180,26 +180,27 @@ def load_rows(o) -> tuple[TrainRows, TrainRows]: # `o`: `TrainOptions`; rows to 
 def trainer_for(
     run: TrainingRun,
     scorer: Callable | None = None, # see `train`
+    tuner: Callable | None = None,  # as well
 ):                                  # a `GuardedTrainer`
     "Model and rows of a run made ready, one row shown. Raises `UserError` if no row is left."
     from transformers import set_seed
     o = run.options
     set_seed(o.seed)
-    model, tokenizer, template = prepare_model(o, run.args)
+    model, tokenizer, template = asked = prepare_model(o, run.args)
     encoded, held = token_rows(run, tokenizer, template)
     log.info(example(tokenizer, encoded[0]))
     sample = same_every_time(run.held, o.eval_f1, o.seed)
     def score(model, share): return scorer(sample, model, tokenizer, template, share, cutoff_len=o.cutoff_len)
-    more = {'extra_files': contract_files(run, model, tokenizer, template), 'card': run.card}
+    more = {'extra_files': contract_files(run, *asked), 'card': run.card}
     trainer = make_trainer(model, tokenizer, run.args, encoded, held, o.packing, o.group_by_length,
                            o.early_stopping, scorer=score if sample else None, **more)
-    if o.get('fsdp') and not trainer.is_fsdp_enabled:
-        raise UserError('--fsdp was asked for, but is not in use; start with --nproc N')
+    trainer.tune = tune_with(run, tuner, *asked)
     return trainer
 
 # %% ../nbs/12_train.ipynb #180d4375
 def train(
     scorer: Callable | None = None, # what `eval_f1` asks, such as `score_answers` of lib/validation
+    tuner: Callable | None = None,  # what finds the handicap of empty lists, `tune_trained` of lib/tuning
     callbacks: Iterable = (),       # more `transformers.TrainerCallback`s
     **given, # the options of `iepile_train`, and those of `transformers.TrainingArguments`
 ) -> dict:   # what train_log.json holds: log (loss by step), options, rows, manifest, prompt, seconds
@@ -209,10 +210,10 @@ def train(
     with alone_in(o.output_dir), passing_tokens(o):
         rows, held = load_rows(o)
         if not held: o.eval_strategy = 'no'
-        return run_training(TrainingRun(o, rows, held), scorer, callbacks)
+        return run_training(TrainingRun(o, rows, held), scorer, tuner, callbacks)
 
 # %% ../nbs/12_train.ipynb #c649b683
-def run_training(run: TrainingRun, scorer: Callable | None, callbacks: Iterable) -> dict: # as `train`
+def run_training(run: TrainingRun, scorer, tuner, callbacks: Iterable) -> dict: # as `train`
     "Carry out a run, or find it finished."
     if run.finished:
         log.info('%s is finished; --overwrite trains it again', run.folder)
@@ -220,7 +221,8 @@ def run_training(run: TrainingRun, scorer: Callable | None, callbacks: Iterable)
         return run.record()
     chosen = ', '.join(f'--{k} {v}' for k, v in run.options.chosen.items())
     if chosen: log.info('chosen for this base: %s', chosen)
-    trainer = trainer_for(run, scorer)
+    trainer = trainer_for(run, scorer, tuner)
+    check_fsdp(run.options, trainer)
     for callback in callbacks: trainer.add_callback(callback)
     take_folder(run)
     with guarded(run, trainer.stop): trainer.train(resume_from_checkpoint=run.resume)
@@ -233,6 +235,7 @@ NO_SCORER = ('eval_f1 answers held-out rows and needs to know how: '
 def finish(run: TrainingRun, trainer) -> dict: # as `train` returns it
     "Save, evaluate if the saved weights were not yet, write down."
     check_learned(run, trainer)
+    trainer.tune(trainer)
     save_trained(run, trainer)
     evaluated = not run.held or last_evaluation(trainer) is not None
     record = write_record(run, trainer, finished=evaluated)

@@ -23,6 +23,8 @@ def _data_arguments(a):
     a('--max_target_length', type=int, help='tokens that its answer keeps (%(default)s)')
     a('--limit', type=int, help='train on the first N rows only')
     a('--eval_f1', type=int, nargs='?', const=50, help='at each evaluation answer N held-out rows (50), too')
+    a('--tune_threshold', **SWITCH, help='when trained, find on held-out rows when a list should stay empty '
+                                          '(where there are any)')
     a('--packing', **SWITCH, help='several rows in one sequence (where the architecture keeps them apart)')
     a('--cache_path', help='a folder that keeps token ids for other runs, too (--output_dir, for this one)')
     a('--preprocessing_num_workers', type=int, help='threads that tokenise (one a processor, at most 8)')
@@ -156,7 +158,7 @@ def main(argv):
     if several: raise SystemExit(spawn(given['nproc'], argv))
     first = os.environ.get('RANK', '0') == '0'
     if not first: log.setLevel('ERROR')
-    try: result = train(**given, **_scorer(given))
+    try: result = train(**given, **_scorer(given), tuner=_tune)
     except UserError:
         if not first: time.sleep(5) # the first process says the same, and then all are ended
         raise
@@ -164,11 +166,16 @@ def main(argv):
     if losses: log.info('loss %.3f at the start, %.3f at the end', losses[0], losses[-1])
     if first: print(f"{given['output_dir']}: trained on {result['rows']} rows in {result['seconds']:.0f} s")
 
+# %% ../../nbs/cli/train.ipynb #c91b16a6
 def _scorer(given):
     "What scores answers while training; it is imported only if it is asked for."
     if not given.get('eval_f1'): return {}
     from iepile_nb.lib.validation import score_answers
     return {'scorer': score_answers}
+
+def _tune(*args, **kw):
+    from iepile_nb.lib.tuning import tune_trained
+    return tune_trained(*args, **kw)
 
 # %% ../../nbs/cli/train.ipynb #f033ca39
 if __name__ == '__main__' and not in_notebook(): raise SystemExit(main())

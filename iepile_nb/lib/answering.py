@@ -14,7 +14,8 @@ from ..prompt import get_template
 from .templates import Template
 from ..decode import end_ids
 from .requests import Request, RequestMaker, gold_label, make_portions
-from .decoder import Answer, Decoder, join_answers
+from .list_bias import ListBias
+from .decoder import Answer, Decoder, asked_keys, join_answers
 
 # %% ../../nbs/lib/answering.ipynb #d4d31f54
 class _Answers:
@@ -22,6 +23,7 @@ class _Answers:
     def __init__(self, requests, done, on_answer):
         self.pieces = [[Answer('')] * len(parts) for parts in requests]
         self.rows, self.on_answer = dict(done), on_answer
+        self.asked = [asked_keys(parts[0]) for parts in requests]
         self.left = [sum(r.prompt is not None for r in parts) for parts in requests]
         for n, left in enumerate(self.left):
             if not left and n not in self.rows: self.tell(n)
@@ -33,7 +35,7 @@ class _Answers:
         if not self.left[n]: self.tell(n)
 
     def tell(self, n):
-        self.rows[n] = join_answers(self.pieces[n])
+        self.rows[n] = join_answers(self.pieces[n], self.asked[n])
         if self.on_answer: self.on_answer(n, self.rows[n])
 
 # %% ../../nbs/lib/answering.ipynb #c2d9f6e7
@@ -93,11 +95,12 @@ def predict(
     constrain: str | None = None, # span: values from the text; schema: asked labels and shape; free;
                                 # failed: span where free fails; None = span, but free for an encoder-decoder
     window: bool = False,       # ask long texts in pieces?
+    bias: dict[str, ListBias] = {}, # of each task, see `list_biases`
 ) -> Iterator[dict]:            # the same rows with `output`; a gold one, as in training, becomes `label`
     "Answer rows: one out for each one in, in their order."
     template = get_template(template, tokenizer)
     ends = end_ids(model, tokenizer, template)
-    decoder = Decoder(model, tokenizer, ends, constrain, max_new_tokens, batch_size)
+    decoder = Decoder(model, tokenizer, ends, constrain, max_new_tokens, batch_size, bias=bias)
     maker = RequestMaker(tokenizer, template, cutoff_len, window, decoder.constrain == 'free')
     for row, a in answer_stream(decoder, maker, rows): yield {**row, **gold_label(row), 'output': a.text}
 

