@@ -208,9 +208,7 @@ def train(
     o = settings(**given)
     if o.eval_f1 and not scorer: raise UserError(NO_SCORER)
     with alone_in(o.output_dir), passing_tokens(o):
-        rows, held = load_rows(o)
-        if not held: o.eval_strategy = 'no'
-        return run_training(TrainingRun(o, rows, held), scorer, tuner, callbacks)
+        return run_training(TrainingRun(o, *load_rows(o)), scorer, tuner, callbacks)
 
 # %% ../nbs/12_train.ipynb #c649b683
 def run_training(run: TrainingRun, scorer, tuner, callbacks: Iterable) -> dict: # as `train`

@@ -134,6 +134,7 @@ class TrainingRun:
     started: float = field(default_factory=time.monotonic)
     files: dict = field(default_factory=dict) # what was saved, see `file_hash`
     def __post_init__(self):
+        if not self.held: self.options.eval_strategy = 'no'
         self.folder, self.args = Path(self.options.output_dir), training_arguments(self.options)
         check_world(self.options.nproc, self.args)
         self.card = run_card(self.options, self.rows, rows_per_step(self.args))

@@ -55,7 +55,8 @@ def plain_order(lengths, batch, seed, epoch):
 @pytest.mark.parametrize('lengths', [{}, SHORT], ids=['whole', 'shortened'])
 def test_batches_are_those_of_rows_in_lists(rows, tiny, lengths, tmp_path):
     write_jsonl(tmp_path/'train.json', rows)
-    found = rows_of_file(tmp_path/'train.json', lambda: read_train_rows(tmp_path/'train.json'), None, tmp_path/'c')
+    def read(): return read_train_rows(tmp_path/'train.json')
+    found = rows_of_file(tmp_path/'train.json', read, None, tmp_path/'c')
     kept, held = hold_out(len(found), 40, seed=7)
     for part in (kept, held):
         tokens = usable(tokens_on_disk(found.select(part), *tiny, tmp_path/'c', 3, **lengths))
@@ -166,14 +167,16 @@ def test_a_run_that_goes_on_finds_its_token_ids(run, monkeypatch):
 
 
 def test_several_runs_share_a_cache(run, tmp_path, monkeypatch):
-    run(cache_path=str(tmp_path/'cache'), do_eval=True)
+    how = dict(cache_path=str(tmp_path/'cache'), do_eval=True)
+    run(**how)
     monkeypatch.setattr(token_rows, 'token_batches', no_more)
-    run(cache_path=str(tmp_path/'cache'), output_dir=str(tmp_path/'two'), learning_rate=1e-3, seed=5, do_eval=True)
+    run(**how, output_dir=str(tmp_path/'two'), learning_rate=1e-3, seed=5)
     assert not (tmp_path/'two/.tokens').exists() and len([*(tmp_path/'cache').iterdir()]) == 2
 
 
 def test_other_rows_under_the_same_name_are_other_rows(run, train_file):
     interrupted(run)
-    lines = train_file.read_text().splitlines()
-    train_file.write_text('\n'.join([json.dumps({**json.loads(lines[0]), 'output': '{"a": ["other"]}'}), *lines[1:]]))
+    first, *others = train_file.read_text().splitlines()
+    first = json.dumps({**json.loads(first), 'output': '{"a": ["other"]}'})
+    train_file.write_text('\n'.join([first, *others]))
     with pytest.raises(UserError, match='the training rows have changed'): run(**LONG)

@@ -82,8 +82,9 @@ def test_numbers_that_make_no_sense(line, train_file, tmp_path, capsys):
     assert 'it should be ' in err and not (tmp_path/'out').exists()
 
 
-REFUSED = [(dict(deepspeed={'zero_optimization': {'stage': 3}}), '--fsdp does that'), (dict(push_to_hub=True), '--hub_model_id'),
-           (dict(preset='gpt'), 'there are tiny'), (dict(finetuning_type='freeze'), 'learns more with less; use lora'),
+REFUSED = [(dict(deepspeed={'zero_optimization': {'stage': 3}}), '--fsdp does that'),
+           (dict(push_to_hub=True), '--hub_model_id'), (dict(preset='gpt'), 'there are tiny'),
+           (dict(finetuning_type='freeze'), 'learns more with less; use lora'),
            (dict(finetuning_type='full', bits=4), '--bits 16'), (dict(template='nope'), 'there are auto'),
            (dict(lora_target_modules='W_pack'), 'it has down_proj'),
            (dict(resume_from_checkpoint='x'), '--resume_from_checkpoint is not'),
@@ -113,7 +114,8 @@ def test_up_to_stage_2_deepspeed_is_not_needed(stage, tmp_path, caplog):
 @pytest.mark.parametrize('content', [b'stage 2', b'\xff'])
 def test_what_is_no_configuration_of_deepspeed(content, tmp_path):
     (tmp_path/'ds.json').write_bytes(content)
-    with pytest.raises(UserError, match='no configuration for DeepSpeed'): settings(deepspeed=str(tmp_path/'ds.json'))
+    with pytest.raises(UserError, match='no configuration for DeepSpeed'):
+        settings(deepspeed=str(tmp_path/'ds.json'))
 
 
 def test_what_is_not_offered_may_be_given_at_its_default(run):
