@@ -9,73 +9,61 @@ __all__ = ['NO_SCORER', 'read_train_rows', 'hold_out', 'encode_rows', 'example',
 
 # %% ../nbs/12_train.ipynb #b3a362a8
 import random
+from functools import partial
+from itertools import islice
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Callable, Iterable, Iterator
+from typing import Callable, Iterable, Iterator, Sequence
+
+import numpy as np
 
 from .lib.io import UserError, in_notebook, input_error, log, read_jsonl
-from .lib.options import length_options, rows_per_step, settings, training_arguments
-from .lib.resume import alone_in
+from .lib.options import rows_per_step, settings, token_folder, training_arguments
+from .lib.resume import alone_in, passing_tokens
 from .lib.run import (TrainingRun, check_fsdp, check_learned, contract_files, guarded,
                                last_evaluation, prepare_model, push_result, same_every_time, save_trained,
-                               spawn, take_folder, tune_with, write_record)
+                               spawn, take_folder, token_rows, tune_with, write_record)
 from .lib.shared_starts import attend_by_rows, share_starts
 from .lib.templates import Template
-from .prompt import Encoded, collate, encode_row, row_query
+from .lib.token_rows import FilledRows, TokenRows, TrainRows, rows_of_file, tokens_in_memory, usable
+from .prompt import Encoded, collate
 from .windows import pack, pair
 
 # %% ../nbs/12_train.ipynb #96acf3c9
 def read_train_rows(
     path: str | Path,          # training rows, one JSON object a line
     limit: int | None = None,  # read only the first ones
-) -> list[dict]:
+) -> Iterator[dict]:
     "Read training rows. Raises `UserError` with file and line if one has no answer."
-    rows = []
-    for n, row in read_jsonl(path):
-        if len(rows) == limit: break
+    for n, row in islice(read_jsonl(path), limit):
         if 'output' not in row:
             raise input_error(path, n, "this is a test-format file (it has no 'output'); "
                                        'convert it with --split train')
         if not isinstance(row['output'], str):
             raise input_error(path, n, "'output' should be a string of JSON")
-        rows.append(row)
-    return rows
+        yield row
 
 # %% ../nbs/12_train.ipynb #0119ecfa
 def hold_out(
-    rows: list[dict],
-    n: int | None = None, # how many; None = 1000, or a tenth if that is less
+    rows: int,            # how many there are
+    n: int | None = None, # how many to hold out; None = 1000, or a tenth if that is less
     seed: int = 42,
-) -> tuple[list[dict], list[dict]]: # rows to train on, rows held out
+) -> tuple[np.ndarray, np.ndarray]: # places of the rows to train on, and of those held out
     "Hold out some rows at random, a tenth at most."
-    most = max(0, min(max(1, len(rows) // 10), len(rows) - 1))
+    most = max(0, min(max(1, rows // 10), rows - 1))
     if n is not None and n > most:
-        log.warning('--val_set_size %d is more than a tenth of the %d rows; %d are held out',
-                    n, len(rows), most)
-    held = set(random.Random(seed).sample(range(len(rows)), min(1000 if n is None else n, most)))
-    return [r for i, r in enumerate(rows) if i not in held], [rows[i] for i in sorted(held)]
+        log.warning('--val_set_size %d is more than a tenth of the %d rows; %d are held out', n, rows, most)
+    held = random.Random(seed).sample(range(rows), min(1000 if n is None else n, most))
+    return np.delete(np.arange(rows), held), np.sort(np.array(held, int))
 
 # %% ../nbs/12_train.ipynb #fbea7122
 def encode_rows(
-    rows: list[dict], tokenizer, template: Template,
+    rows: Iterable[dict], tokenizer, template: Template,
     use: str = 'train on', # what the rows are for; so messages say which they are
     **lengths,             # cutoff_len, max_source_length, max_target_length; see `encode_row`
-) -> list[Encoded]:
+) -> TokenRows:
     "Token ids of training rows; `UserError` if none is left."
-    encoded, problems = [], []
-    for n, row in enumerate(rows, 1):
-        try:
-            if not row['output'].strip(): raise UserError('the answer is empty')
-            e = encode_row(tokenizer, template, row_query(row), row['output'], **lengths)
-            if set(e.labels) == {-100}: raise UserError('nothing is left of the answer; raise --cutoff_len')
-            encoded.append(e)
-        except UserError as e: problems.append(f'row {n}: {e}')
-    short, cut = sum(e.left_out > 0 or e.cut for e in encoded), sum(e.cut for e in encoded)
-    log.info('rows to %s: %d; shortened: %d, and of these in the answer: %d', use, len(encoded), short, cut)
-    bad = len(problems)
-    if bad: log.warning('left out: %d of %d rows; the first is %s', bad, len(rows), problems[0])
-    if not encoded: raise UserError('; '.join([f'no row is left to {use}', *problems[:1]]))
-    return encoded
+    return usable(tokens_in_memory(rows, tokenizer, template, **lengths), use)
 
 # %% ../nbs/12_train.ipynb #f0a5a80d
 def example(
@@ -90,26 +78,25 @@ def example(
 # %% ../nbs/12_train.ipynb #53f4ab6f
 class BatchOrder:
     "The order of the rows in each epoch; the index `len(lengths)` stands for an empty place."
-    epoch = 0
     def __init__(
         self,
-        lengths: list[int],  # of the rows
-        batch: int,          # rows in a step, of all processes and accumulated batches together
+        lengths: Sequence[int], # of the rows
+        batch: int,             # rows in a step, of all processes and accumulated batches together
         seed: int = 42,
-        alike: bool = True,  # rows of similar length together?
-    ): self.lengths, self.batch, self.seed, self.alike = lengths, batch, seed, alike
-
+        alike: bool = True,     # rows of similar length together?
+    ): self.lengths, self.batch, self.seed, self.alike, self.epoch = np.array(lengths), batch, seed, alike, 0
     def set_epoch(self, epoch: int): self.epoch = epoch
     def __len__(self): return -(-len(self.lengths) // self.batch) * self.batch
 
     def __iter__(self) -> Iterator[int]:
-        draw, n, size = random.Random(f'{self.seed} {self.epoch}'), len(self.lengths), self.batch
-        order, pool = draw.sample(range(n), n), 50 * size
-        by_length = lambda some: sorted(some, key=lambda i: -self.lengths[i])
-        if self.alike: order = [i for p in range(0, n, pool) for i in by_length(order[p:p + pool])]
-        batches = [order[i:i + size] + [n] * max(0, i + size - n) for i in range(0, n, size)]
-        if self.alike: draw.shuffle(batches)
-        return (i for b in batches for i in b)
+        draw, n, pool = random.Random(f'{self.seed} {self.epoch}'), len(self.lengths), 50 * self.batch
+        order = np.array(draw.sample(range(n), n))
+        for some in [order[p:p + pool] for p in range(0, n, pool) if self.alike]:
+            some[:] = some[np.argsort(-self.lengths[some], kind='stable')]
+        batches = np.append(order, [n] * (len(self) - n)).reshape(-1, self.batch)
+        turn = [*range(len(batches))]
+        if self.alike: draw.shuffle(turn)
+        return map(int, batches[turn].ravel())
 
 # %% ../nbs/12_train.ipynb #1e5df428
 def batcher(
@@ -137,8 +124,8 @@ def _batches(make, **how):
 def make_trainer(
     model, tokenizer,
     args,                        # from `training_arguments`
-    rows: list[Encoded],
-    held: list[Encoded],         # rows to watch the loss on; may be empty
+    rows: TokenRows,
+    held: TokenRows | None,      # rows to watch the loss on
     packing: bool | None = None, # see `batcher`
     alike: bool = True,          # rows of similar length together?
     patience: int | None = None, # end after so many evaluations without gain
@@ -148,10 +135,10 @@ def make_trainer(
     from iepile_nb.lib.trainer import GuardedTrainer
     base, pad = model.get_base_model() if hasattr(model, 'get_base_model') else model, tokenizer.pad_token_id
     seed = args.seed if args.data_seed is None else args.data_seed
-    lengths, padded = [len(r.input_ids) for r in rows], [*rows, Encoded([pad], [-100])]
-    make = batcher(base, pad, packing, max(len(r.input_ids) for r in (*rows, *held)))
-    trainer = GuardedTrainer(model, args, make, padded, held or None, tokenizer,
-                             order=BatchOrder(lengths, rows_per_step(args), seed, alike), **more)
+    make = batcher(base, pad, packing, max(int(r.column('length').max()) for r in (rows, held) if r))
+    order = BatchOrder(rows.column('length'), rows_per_step(args), seed, alike)
+    padded = FilledRows(rows, len(rows) + 1, Encoded([pad], [-100]))
+    trainer = GuardedTrainer(model, args, make, padded, held or None, tokenizer, order=order, **more)
     add_callbacks(trainer, patience)
     return trainer
 
@@ -174,16 +161,17 @@ def add_callbacks(
     if patience: trainer.add_callback(EarlyStoppingCallback(patience))
 
 # %% ../nbs/12_train.ipynb #ee47d54a
-def load_rows(o) -> tuple[list[dict], list[dict]]: # `o`: `TrainOptions`; rows to train on, rows held out
+def load_rows(o) -> tuple[TrainRows, TrainRows]: # `o`: `TrainOptions`; rows to train on, rows held out
     "The rows of a run. Raises `UserError` if early stopping has nothing to compare by."
-    rows = read_train_rows(o.train_file, o.limit)
+    def rows_of(path, limit=None):
+        return rows_of_file(path, partial(read_train_rows, path, limit), limit, token_folder(o))
+    rows = rows_of(o.train_file, o.limit)
+    held = rows_of(o.valid_file) if o.valid_file else rows.select([])
     wanted = o.get('do_eval') or str(o.eval_strategy) != 'no' or o.early_stopping or o.eval_f1
-    if o.valid_file: held = read_train_rows(o.valid_file)
-    elif wanted:
-        rows, held = hold_out(rows, o.val_set_size, o.seed)
+    if wanted and not o.valid_file:
+        rows, held = (rows.select(part) for part in hold_out(len(rows), o.val_set_size, o.seed))
         if not held:
             log.warning('no row is held out, so nothing is evaluated; give --valid_file, or more rows')
-    else: held = []
     if o.early_stopping and not held:
         raise UserError('--early_stopping has no rows to compare by; give --valid_file, or more rows')
     return rows, held
@@ -199,8 +187,7 @@ def trainer_for(
     o = run.options
     set_seed(o.seed)
     model, tokenizer, template = asked = prepare_model(o, run.args)
-    encoded = encode_rows(run.rows, tokenizer, template, **length_options(o))
-    held = encode_rows(run.held, tokenizer, template, 'evaluate on', **length_options(o)) if run.held else []
+    encoded, held = token_rows(run, tokenizer, template)
     log.info(example(tokenizer, encoded[0]))
     sample = same_every_time(run.held, o.eval_f1, o.seed)
     def score(model, share): return scorer(sample, model, tokenizer, template, share, cutoff_len=o.cutoff_len)
@@ -220,9 +207,8 @@ def train(
     "Train a model on rows and save the result. Raises `UserError` for input or options that cannot work."
     o = settings(**given)
     if o.eval_f1 and not scorer: raise UserError(NO_SCORER)
-    rows, held = load_rows(o)
-    if not held: o.eval_strategy = 'no'
-    with alone_in(o.output_dir): return run_training(TrainingRun(o, rows, held), scorer, tuner, callbacks)
+    with alone_in(o.output_dir), passing_tokens(o):
+        return run_training(TrainingRun(o, *load_rows(o)), scorer, tuner, callbacks)
 
 # %% ../nbs/12_train.ipynb #c649b683
 def run_training(run: TrainingRun, scorer, tuner, callbacks: Iterable) -> dict: # as `train`

@@ -137,7 +137,6 @@ MODEL_FLAGS = {
     'transformers chooses the tokenizer': 'use_fast_tokenizer use_auth_token',
     "control tokens in a user's text are always spelled out": 'split_special_tokens',
     '4 bits are always nf4 with double quantisation': 'double_quant quant_type',
-    'rows are tokenised in one quick pass': 'preprocessing_num_workers cache_path overwrite_cache',
     'answers are decoded greedily': 'num_beams num_beam_groups do_sample temperature top_k top_p typical_p '
         'use_cache penalty_alpha diversity_penalty repetition_penalty length_penalty no_repeat_ngram_size gen_mode',
     'it had none in the original either': 'system_prompt pad_to_max_length language id_text predict_file '
@@ -155,6 +154,7 @@ PREDICT_FLAGS = {
         'resume_lora_training upcast_layernorm neft_alpha num_layer_trainable name_module_trainable seed '
         'gradient_checkpointing group_by_length remove_unused_columns report_to logging_steps',
     'a prompt may have --cutoff_len tokens': 'max_source_length',
+    'rows are tokenised as they are answered': 'preprocessing_num_workers cache_path overwrite_cache',
     'an answer may have --max_new_tokens tokens': 'max_length min_new_tokens generation_max_length',
     'predictions go to --output_file': 'output_dir overwrite_output_dir',
     'it is called --batch_size here': 'per_device_eval_batch_size per_device_train_batch_size',

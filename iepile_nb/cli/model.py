@@ -8,13 +8,14 @@ __all__ = ['main']
 # %% ../../nbs/cli/model.ipynb #e77802b1
 import argparse, tempfile
 
-from ..lib.io import in_notebook, write_jsonl
+from ..lib.gpus import CARDS, Card, find_card
+from ..lib.io import UserError, in_notebook, write_jsonl
 from ..lib.presets import PRESETS, choose_template, preset_template
 from .common import command
 
 # %% ../../nbs/cli/model.ipynb #12b85ebb
 def _plan_arguments(a):
-    a('--memory', type=float, help='GB there are (those of this machine)')
+    a('--gpu', help=f'a card that is not here: {", ".join(CARDS)}, or NAME:GB:TFLOPS (this machine)')
     a('--dry_run', action='store_true', help='train three steps on the longest rows and compare')
 
 def _push_arguments(a):
@@ -103,43 +104,64 @@ def _check_merged(o, rows, bits):
     for k, v in found['f1'].items(): print(f"{k} {v:.2f} with the adapter, {found['f1_other'][k]:.2f} merged")
 
 # %% ../../nbs/cli/model.ipynb #448b125d
-def _shape(s):
-    "The model that would be trained, without numbers."
+def _number_format(s, card):
+    "In which format a training with these settings would compute on a card."
+    import torch
     from iepile_nb.base import pick_dtype
-    from iepile_nb.lib.memory import shape_of
-    dtype = pick_dtype('bf16' if s.bf16 else 'fp16' if s.fp16 else None)
-    rank = None if s.finetuning_type == 'full' else s.lora_r
-    return shape_of(s.model_name_or_path, dtype, rank, trust_remote_code=s.trust_remote_code)
+    asked = 'bf16' if s.bf16 else 'fp16' if s.fp16 else None
+    if not card: return pick_dtype(asked or (None if torch.cuda.is_available() else 'fp32'))
+    return torch.float16 if asked == 'fp16' or not card.bf16 else torch.bfloat16
 
-def _encoded_rows(s, rows):
-    "Training rows as token ids."
+# %% ../../nbs/cli/model.ipynb #e7214810
+def _sizes(s):
+    "For each training row its tokens, and those to learn."
+    import numpy as np
     from iepile_nb.base import load_tokenizer
+    from iepile_nb.lib.options import length_options
+    from iepile_nb.lib.token_rows import tokens_on_disk, usable
     from iepile_nb.prompt import get_template
-    from iepile_nb.train import encode_rows
+    from iepile_nb.train import load_rows
+    if not s.train_file: return np.array([[s.cutoff_len, s.max_target_length]])
     tokenizer = load_tokenizer(s.model_name_or_path, trust_remote_code=s.trust_remote_code)
-    lengths = {k: getattr(s, k) for k in ('cutoff_len', 'max_source_length', 'max_target_length')}
-    return encode_rows(rows, tokenizer, get_template(s.template, tokenizer), **lengths)
+    with tempfile.TemporaryDirectory() as tmp:
+        s.cache_path = s.cache_path or tmp
+        rows = usable(tokens_on_disk(load_rows(s)[0], tokenizer, get_template(s.template, tokenizer),
+                                     s.cache_path, s.preprocessing_num_workers, **length_options(s)))
+        lengths, prompts = rows.column('length'), rows.column('prompt')
+    return np.stack([lengths, lengths - prompts], 1)
 
 # %% ../../nbs/cli/model.ipynb #c996bff0
 def _plan(o, rest):
     "Print what a training would need."
-    import torch
-    from iepile_nb.lib.memory import matmul_speed, plan
+    from iepile_nb.lib.memory import plan, shape_of, this_machine
+    from iepile_nb.lib.options import checkpointing, settings
     from iepile_nb.cli.train import parse
-    from iepile_nb.lib.options import settings
-    from iepile_nb.train import read_train_rows
-    given = parse([*rest, '--output_dir', ''])
-    s = settings(**{**given, 'output_dir': 'unused'})
-    shape, rows = _shape(s), read_train_rows(s.train_file, s.limit)
-    encoded = _encoded_rows(s, rows)
-    sizes = [(len(r.input_ids), sum(l != -100 for l in r.labels)) for r in encoded]
-    speed = matmul_speed('cuda' if torch.cuda.is_available() else 'cpu', next(shape.parameters()).dtype)
-    p = plan(shape, sizes, s.bits, s.per_device_train_batch_size, s.num_train_epochs,
-             bool(s.activation_checkpointing), o.memory and o.memory * 2**30, speed)
-    mean = sum(n for n, _ in sizes) / len(sizes)
-    print(f'{len(rows)} rows of {mean:.0f} tokens, the longest {max(sizes)[0]}')
+    given = parse(rest, needed=())
+    s, card = settings(**given), o.gpu and find_card(o.gpu)
+    if o.dry_run and (card or not s.train_file):
+        raise UserError('--dry_run trains here, on rows; leave --gpu out, and give a --train_file')
+    dtype = _number_format(s, card)
+    card, gpus = card or this_machine(dtype), s.nproc or 1
+    if not s.train_file: card = card._replace(flops=None)
+    shape = shape_of(s.model_name_or_path, dtype, None if s.finetuning_type == 'full' else s.lora_r,
+                     trust_remote_code=s.trust_remote_code)
+    twice, sizes = checkpointing(s, card.gpu), _sizes(s)
+    p = plan(shape, sizes, card, s.bits, s.per_device_train_batch_size, s.num_train_epochs, twice, gpus,
+             bool(s.get('fsdp')))
+    _say(s, card, sizes, dtype, twice, gpus)
     print(p)
-    if o.dry_run: _dry_run(given, s, rows, sizes, p)
+    if o.dry_run: _dry_run(given, s, sizes, p)
+
+# %% ../../nbs/cli/model.ipynb #c958c543
+def _say(s, card, sizes, dtype, twice, gpus):
+    "Print what a plan is for."
+    where = f'{gpus} x {card.name}' if gpus > 1 else card.name
+    pieces = ', weights in pieces (FSDP)' if s.get('fsdp') else ''
+    how = f'{s.bits} bits' if s.bits < 16 else str(dtype).removeprefix('torch.')
+    print(f'{where}: {how}{pieces}, checkpointing {"on" if twice else "off"}; what each one needs:')
+    rows = f'{len(sizes)} rows' if s.train_file else 'rows'
+    print(f'{rows} of {sizes[:, 0].mean():.0f} tokens, the longest {sizes[:, 0].max()}, '
+          f'{s.per_device_train_batch_size} in a batch')
 
 # %% ../../nbs/cli/model.ipynb #28643df1
 def _three_steps(given, rows):
@@ -157,14 +179,16 @@ def _three_steps(given, rows):
     return peak, next(e['train_runtime'] for e in r['log'] if 'train_runtime' in e) / 3
 
 # %% ../../nbs/cli/model.ipynb #ccb61443
-def _dry_run(given, s, rows, sizes, p):
+def _dry_run(given, s, sizes, p):
     "Three steps on the longest rows, beside the plan."
+    from iepile_nb.train import read_train_rows
     size, more = s.per_device_train_batch_size, s.gradient_accumulation_steps
-    longest = sorted(range(len(rows)), key=lambda i: -sizes[i][0])[:size]
-    peak, took = _three_steps(given, [rows[i] for i in longest])
+    rows = list(read_train_rows(s.train_file, s.limit))
+    longest = sorted(rows, key=lambda r: -len(r['instruction'] + r['output']))[:size]
+    peak, took = _three_steps(given, longest)
     gb = f'{peak / 2**30:.2f} GB at most ({p.total / 2**30:.2f} planned)'
     print(f'three steps on the longest rows: {gb}, {took:.2f} s a step')
-    steps = -(-len(rows) // (size * more)) * s.num_train_epochs
+    steps = -(-len(sizes) // (size * more)) * s.num_train_epochs
     print(f'so {steps:.0f} steps take at most {steps * took * more / 60:.1f} minutes')
 
 # %% ../../nbs/cli/model.ipynb #c83ac6d1

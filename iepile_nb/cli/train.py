@@ -26,6 +26,8 @@ def _data_arguments(a):
     a('--tune_threshold', **SWITCH, help='when trained, find on held-out rows when a list should stay empty '
                                           '(where there are any)')
     a('--packing', **SWITCH, help='several rows in one sequence (where the architecture keeps them apart)')
+    a('--cache_path', help='a folder that keeps token ids for other runs, too (--output_dir, for this one)')
+    a('--preprocessing_num_workers', type=int, help='threads that tokenise (one a processor, at most 8)')
 
 # %% ../../nbs/cli/train.ipynb #b0e3a579
 def _lora_arguments(a):
@@ -76,6 +78,7 @@ def _trainer_arguments(a):
 TRAIN_FLAGS = {
     **MODEL_FLAGS,
     'the loss is on answers only': 'train_on_prompt ignore_pad_token_for_loss',
+    'token ids are made anew when rows, tokenizer, template or lengths change': 'overwrite_cache',
     'this command trains, and --do_eval adds an evaluation': 'do_predict predict_with_generate input_file '
         'output_file batch_size mode max_new_tokens max_length min_new_tokens generation_max_length '
         'generation_num_beams generation_config sortish_sampler',
@@ -120,16 +123,20 @@ def _others(p, argv):
     return given
 
 # %% ../../nbs/cli/train.ipynb #0e687411
-def parse(argv: list[str]) -> dict: # {option: value}, of those given
+def parse(
+    argv: list[str],
+    needed: tuple = ('train_file', 'output_dir'),
+) -> dict: # {option: value}, of those given
     "The options of a command line, which may begin with a file of them; unknown ones end the program."
     if argv and argv[0].endswith(('.yaml', '.yml', '.json')): argv = [*read_options(argv[0]), *argv[1:]]
     p = _parser()
     own, rest = _given(p, argv)
     if rest: own = {**_others(p, rest), **own}
-    for name in ('train_file', 'output_dir'):
+    for name in needed:
         if name not in own: p.error(f'--{name} is needed')
     return own
 
+# %% ../../nbs/cli/train.ipynb #ffb76fc2
 def read_options(path: str) -> list[str]: # as they would stand on a command line
     "The options in a YAML or JSON file. Raises `UserError` if it holds anything else."
     import yaml # JSON is YAML, too

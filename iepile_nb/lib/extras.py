@@ -13,7 +13,7 @@ from types import ModuleType
 from .io import UserError
 
 # %% ../../nbs/lib/extras.ipynb #fbed199d
-EXTRAS = {'datasets': 'data', 'datasketch': 'data', 'matplotlib': 'plots', 'ipywidgets': 'lab',
+EXTRAS = {'datasketch': 'data', 'matplotlib': 'plots', 'ipywidgets': 'lab',
           'sentence_transformers': 'encoder', # package: the extra that brings it, as in settings.ini
           'gguf': 'smollm2'}
 

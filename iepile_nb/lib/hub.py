@@ -9,7 +9,6 @@ __all__ = ['HF_FILES', 'OTHER_FILES', 'TOKEN_COLUMNS', 'TAG_COLUMNS', 'hub_error
 from itertools import chain, islice
 from pathlib import Path
 
-from .extras import extra
 from .formats import Unannotated, build_each, importer
 from .io import UserError, fail, input_error, read_jsonl
 from .tokens import from_tokens, join_tokens, tag_reader
@@ -48,7 +47,7 @@ def _check_local(name):
 def _hf_load(name, split):
     "A split of a dataset: one on the hub, or in a local folder or file."
     _check_local(name)
-    datasets = extra('datasets')
+    import datasets
     path, stream = Path(name), dict(split=split or 'train', streaming=True)
     if path.is_file():
         return datasets.load_dataset(HF_FILES[path.suffix], data_files=name, **stream)

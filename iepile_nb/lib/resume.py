@@ -4,16 +4,18 @@
 
 # %% auto #0
 __all__ = ['RUN_OPTIONS', 'LOCK', 'run_card', 'differences', 'usable_checkpoint', 'lost_result', 'resume_from', 'saving',
-           'alone_in']
+           'alone_in', 'passing_tokens']
 
 # %% ../../nbs/lib/resume.ipynb #be074518
-import errno, hashlib, json, os, shutil, signal, threading
+import errno, json, os, shutil, signal, threading
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .checkpoints import SEAL, changed, checkpoints, flaw, last_checkpoint, object_or_none
 from .io import UserError, log
-from .options import TrainOptions
+from .options import TrainOptions, token_folder
+from .process import is_at, lock_file
+from .token_rows import TrainRows
 
 # %% ../../nbs/lib/resume.ipynb #f990617d
 RUN_OPTIONS = (
@@ -25,15 +27,13 @@ RUN_OPTIONS = (
 
 def run_card(
     o: TrainOptions,
-    rows: list[dict], # training rows
+    rows: TrainRows,  # training rows
     step: int,        # rows in a step, see `rows_per_step`; how they are divided does not matter
 ) -> dict:            # options, rows, rows_per_step, data (16 hexadecimal digits)
     "What makes a run this run: the options that change the result, and a fingerprint of the rows."
-    data = hashlib.sha256()
-    for r in rows: data.update(json.dumps([r.get('instruction'), r.get('input'), r['output']]).encode())
     options = {k: v for k in RUN_OPTIONS if (v := o.get(k)) is not None}
     options = json.loads(json.dumps(options, default=str)) # as they will be read back
-    return {'options': options, 'rows': len(rows), 'rows_per_step': step, 'data': data.hexdigest()[:16]}
+    return {'options': options, 'rows': len(rows), 'rows_per_step': step, 'data': rows.fingerprint_of_rows()}
 
 # %% ../../nbs/lib/resume.ipynb #84064fd1
 def differences(
@@ -161,28 +161,26 @@ def _locked(folder):
     folder.mkdir(parents=True, exist_ok=True)
     while True:
         f = open(folder/LOCK, 'a+', encoding='utf-8')
-        if not _lock(f):
+        if lock_file(f) is False:
             f.seek(0)
             with f: who = f.read().strip()
             raise UserError(f'{folder}: another training writes there (process {who}); wait until it '
                             'has ended, or choose another --output_dir')
-        if _is_at(f, folder/LOCK): break
+        if is_at(f, folder/LOCK): break
         f.close() # the holder before has removed it meanwhile
     f.truncate(0)
     print(os.getpid(), file=f, flush=True)
     return f
 
-# %% ../../nbs/lib/resume.ipynb #d53d7307
-def _lock(file):
-    "Lock a file; False if another process has. Where files cannot be locked, nothing is."
-    try:
-        import fcntl
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError: return False
-    except (ImportError, OSError): pass
-    return True
-
-def _is_at(file, path):
-    "Is this still the file at a path?"
-    try: return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
-    except FileNotFoundError: return False
+# %% ../../nbs/lib/resume.ipynb #45a3727a
+@contextmanager
+def passing_tokens(o: TrainOptions):
+    "Token ids in `output_dir` last as long as the run."
+    def remove():
+        if not o.cache_path: shutil.rmtree(token_folder(o), ignore_errors=True)
+    try: yield
+    except UserError:
+        card = object_or_none(Path(o.output_dir)/'iepile_train.json')
+        if not card or card.get('finished'): remove() # nothing here will go on
+        raise
+    remove()

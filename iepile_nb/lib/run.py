@@ -4,8 +4,9 @@
 
 # %% auto #0
 __all__ = ['FEW_BITS', 'LAUNCH', 'TUNING_ROWS', 'MAY_CHANGE', 'prepare_model', 'with_adapter', 'ready_for_kbit', 'check_world',
-           'spawn', 'launch', 'TrainingRun', 'same_every_time', 'contract_files', 'tune_with', 'check_fsdp',
-           'take_folder', 'guarded', 'save_trained', 'last_evaluation', 'check_learned', 'write_record', 'push_result']
+           'spawn', 'launch', 'TrainingRun', 'same_every_time', 'contract_files', 'token_rows', 'tune_with',
+           'check_fsdp', 'take_folder', 'guarded', 'save_trained', 'last_evaluation', 'check_learned', 'write_record',
+           'push_result']
 
 # %% ../../nbs/lib/run.ipynb #fa998112
 import json, os, random, shutil, signal, subprocess, sys, time
@@ -19,8 +20,10 @@ from .checkpoints import checkpoints, file_hash, write_json
 from .curves import draw_curves
 from .io import UserError, atomic_write, environment, log
 from .options import (TrainOptions, check_same, layer_names, length_options, load_arguments,
-                                   rows_per_step, training_arguments)
+                                   rows_per_step, token_folder, training_arguments)
+from .presets import choose_template
 from .resume import resume_from, run_card, saving
+from .token_rows import TokenRows, TrainRows, tokens_on_disk, usable
 
 # %% ../../nbs/lib/run.ipynb #e2672725
 FEW_BITS = ('this base is stored in few bits, whose weights cannot be trained; '
@@ -38,13 +41,13 @@ def prepare_model(
 ) -> tuple:    # model, tokenizer, template
     "The model with what shall be trained of it. Raises `UserError` if options and model do not fit."
     from iepile_nb.base import check_family, load_base
-    from iepile_nb.lib.presets import choose_template
     from iepile_nb.lora import adapter_folders
     load, full = load_arguments(o), o.finetuning_type == 'full'
     folders = adapter_folders(load.pop('checkpoint_dir'))
     if folders and o.resume_lora_training: check_same(folders[-1], o.given)
     if full or not (args.bf16 or args.fp16): load['dtype'] = 'fp32'
-    model, tokenizer = load_base(load.pop('name_or_path'), cpu=o.use_cpu, **load)
+    pieces = bool(o.get('fsdp')) and o.bits == 16 # FSDP brings them to the GPUs
+    model, tokenizer = load_base(load.pop('name_or_path'), cpu=o.use_cpu or pieces, **load)
     check_family(o.model_name, model)
     template = choose_template(model, tokenizer, o.template, o.checkpoint_dir, o.preset, o.force)
     if getattr(model, 'is_quantized', False): model = _of_few_bits(model, full)
@@ -61,6 +64,8 @@ def with_adapter(model, o: TrainOptions, folders: list[str]):
     if folders and o.resume_lora_training:
         return load_adapters(model, folders, trainable=True, dropout=dropout)
     if folders: model = load_adapters(model, folders, trainable=False, dropout=dropout).merge_and_unload()
+    if not o.given.keys() & {'finetuning_type', 'preset', 'lora_r', 'lora_alpha', 'lora_dropout'}:
+        log.info('an adapter (LoRA) is trained; --finetuning_type full trains all weights')
     return add_lora(model, r=o.lora_r, alpha=o.lora_alpha, dropout=o.lora_dropout,
                     targets=layer_names(o.lora_target_modules),
                     also=o.additional_target and layer_names(o.additional_target),
@@ -124,16 +129,17 @@ def launch():
 class TrainingRun:
     "A training: its options, its rows, and where it starts."
     options: TrainOptions
-    rows: list[dict]  # to train on
-    held: list[dict]  # to evaluate on; may be empty
+    rows: TrainRows   # to train on
+    held: TrainRows   # to evaluate on; may be empty
     started: float = field(default_factory=time.monotonic)
     files: dict = field(default_factory=dict) # what was saved, see `file_hash`
     def __post_init__(self):
+        if not self.held: self.options.eval_strategy = 'no'
         self.folder, self.args = Path(self.options.output_dir), training_arguments(self.options)
         check_world(self.options.nproc, self.args)
         self.card = run_card(self.options, self.rows, rows_per_step(self.args))
         self.resume = resume_from(self.options, self.card)
-        self.manifest = manifest(self.rows)
+        self.manifest = manifest(self.rows.kinds())
     @property
     def finished(self) -> bool: return self.resume == ''
     def record(self) -> dict: # as `train` returns it
@@ -141,9 +147,9 @@ class TrainingRun:
         return json.loads((self.folder/'train_log.json').read_text(encoding='utf-8'))
 
 # %% ../../nbs/lib/run.ipynb #a721a6b7
-def same_every_time(rows: list[dict], n: int | None, seed: int) -> list[dict]:
+def same_every_time(rows: TrainRows, n: int | None, seed: int) -> list[dict]:
     "Some rows to answer while training: the same ones at every evaluation."
-    return random.Random(seed).sample(rows, min(n or 0, len(rows)))
+    return rows.at(random.Random(seed).sample(range(len(rows)), min(n or 0, len(rows))))
 
 def contract_files(
     run: TrainingRun,
@@ -159,16 +165,26 @@ def contract_files(
     if o.finetuning_type == 'full': contract['base_weights'] = None
     return {CONTRACT: contract}
 
+# %% ../../nbs/lib/run.ipynb #98e840ff
+def token_rows(run: TrainingRun, tokenizer, template) -> tuple[TokenRows, TokenRows | None]:
+    "The rows of a run as token ids: those to train on, and those held out, if any."
+    o = run.options
+    def made(rows, use):
+        return usable(tokens_on_disk(rows, tokenizer, template, token_folder(o), o.preprocessing_num_workers,
+                                     **length_options(o)), use)
+    return made(run.rows, 'train on'), made(run.held, 'evaluate on') if run.held else None
+
 # %% ../../nbs/lib/run.ipynb #45d7e9d5
 TUNING_ROWS = 200
 
 def tune_with(run: TrainingRun, tuner, model, tokenizer, template): # a function of the trainer
     "How a trained model is tuned for when lists should stay empty; what is found goes into its contract."
-    o, rows = run.options, same_every_time(run.held, TUNING_ROWS, run.options.seed)
-    wanted = tuner and rows and o.tune_threshold is not False and not model.config.is_encoder_decoder
+    o = run.options
+    wanted = tuner and run.held and o.tune_threshold is not False and not model.config.is_encoder_decoder
     def tune(trainer):
         if not wanted or trainer.is_fsdp_enabled: return
         if run.args.should_save:
+            rows = same_every_time(run.held, TUNING_ROWS, o.seed)
             trainer.tuned = tuner(rows, model, tokenizer, template, cutoff_len=o.cutoff_len)
             contract = next(iter(trainer.extra_files.values()))
             contract['list_bias'] = {task: found['bias'] for task, found in trainer.tuned.items()}

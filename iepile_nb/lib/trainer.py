@@ -23,6 +23,7 @@ from transformers import Trainer, TrainerCallback
 from .checkpoints import checkpoints, readable_files, seal, write_json
 from .curves import CURVES, draw_curves
 from .io import UserError, log
+from .token_rows import FilledRows
 
 # %% ../../nbs/lib/trainer.ipynb #902016f9
 def time_left(
@@ -218,8 +219,9 @@ def get_eval_dataloader(self: GuardedTrainer, eval_dataset=None) -> DataLoader:
     "Batches of the held-out rows, with empty places up to the end of the last batch of all processes."
     rows = self.eval_dataset if eval_dataset is None else eval_dataset
     size = self.args.eval_batch_size * self.args.world_size
-    empty = self.train_dataset[-1] # what the empty places of training point to
-    return super(GuardedTrainer, self).get_eval_dataloader([*rows, *[empty] * (-len(rows) % size)])
+    empty = self.train_dataset.empty
+    filled = FilledRows(rows, -(-len(rows) // size) * size, empty)
+    return super(GuardedTrainer, self).get_eval_dataloader(filled)
 
 @patch
 def prediction_step(self: GuardedTrainer, model, inputs, *args, **kwargs) -> tuple:

@@ -41,7 +41,7 @@ def rows_file(path):
 def test_plan(llama_dir, tmp_path, capsys):
     rows = rows_file(tmp_path/'train.json')
     line = ['plan', '--model_name_or_path', str(llama_dir), '--train_file', rows, '--lora_r', '4']
-    assert main([*line, '--template', 'alpaca', '--memory', '4', '--dry_run']) == 0
+    assert main([*line, '--template', 'alpaca', '--dry_run']) == 0
     out = capsys.readouterr().out
     parts = '3 rows of', 'activations', 'it fits', 'time: about', 'three steps on the longest rows'
     assert all(p in out for p in parts), out

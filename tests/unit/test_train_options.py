@@ -82,8 +82,9 @@ def test_numbers_that_make_no_sense(line, train_file, tmp_path, capsys):
     assert 'it should be ' in err and not (tmp_path/'out').exists()
 
 
-REFUSED = [(dict(deepspeed='ds.json'), 'FSDP2'), (dict(push_to_hub=True), '--hub_model_id'),
-           (dict(preset='gpt'), 'there are tiny'), (dict(finetuning_type='freeze'), 'use lora'),
+REFUSED = [(dict(deepspeed={'zero_optimization': {'stage': 3}}), '--fsdp does that'),
+           (dict(push_to_hub=True), '--hub_model_id'), (dict(preset='gpt'), 'there are tiny'),
+           (dict(finetuning_type='freeze'), 'learns more with less; use lora'),
            (dict(finetuning_type='full', bits=4), '--bits 16'), (dict(template='nope'), 'there are auto'),
            (dict(lora_target_modules='W_pack'), 'it has down_proj'),
            (dict(resume_from_checkpoint='x'), '--resume_from_checkpoint is not'),
@@ -96,6 +97,25 @@ REFUSED = [(dict(deepspeed='ds.json'), 'FSDP2'), (dict(push_to_hub=True), '--hub
 @pytest.mark.parametrize('options,says', REFUSED)
 def test_refusals(options, says, run):
     with pytest.raises(UserError, match=says): run(**options)
+
+
+@pytest.mark.parametrize('stage', [0, 1, 2, None])
+def test_up_to_stage_2_deepspeed_is_not_needed(stage, tmp_path, caplog):
+    "With adapters and with all weights; a file that is not there is taken for stage 2."
+    file = tmp_path/'ds.json'
+    if stage is not None: file.write_text(json.dumps({'zero_optimization': {'stage': stage}, 'bf16': {}}))
+    with caplog.at_level('INFO', 'iepile_nb'):
+        assert settings(deepspeed=str(file)).get('deepspeed') is None
+        settings(deepspeed=str(file), finetuning_type='full')
+    assert 'trained by torch (DDP)' in caplog.text and 'if memory is short, add --fsdp' in caplog.text
+    assert ('no such file' in caplog.text) == (stage is None)
+
+
+@pytest.mark.parametrize('content', [b'stage 2', b'\xff'])
+def test_what_is_no_configuration_of_deepspeed(content, tmp_path):
+    (tmp_path/'ds.json').write_bytes(content)
+    with pytest.raises(UserError, match='no configuration for DeepSpeed'):
+        settings(deepspeed=str(tmp_path/'ds.json'))
 
 
 def test_what_is_not_offered_may_be_given_at_its_default(run):

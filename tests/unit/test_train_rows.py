@@ -6,7 +6,7 @@ import pytest
 from conftest import PARROT
 from helpers.training import run, train_file # fixtures
 
-from iepile_nb.lib.card import manifest
+from iepile_nb.lib.card import manifest, row_kind
 from iepile_nb.lib.io import UserError, write_jsonl
 from iepile_nb.lib.options import settings, training_arguments
 from iepile_nb.prompt import get_template
@@ -29,19 +29,18 @@ def test_an_array_with_a_byte_order_mark_is_read(run, train_file, tmp_path):
 
 
 def test_held_out_rows():
-    rows = [{'n': i} for i in range(20000)]
     for n, held in ((None, 1000), (30, 30), (5000, 2000), (0, 0)):
-        assert [len(x) for x in hold_out(rows, n)] == [20000 - held, held]
-    a, b = hold_out(rows)
-    assert sorted(r['n'] for r in a + b) == list(range(20000))
-    assert hold_out(rows) == (a, b) != hold_out(rows, seed=1)
-    assert [len(x) for x in hold_out(rows[:1])] == [1, 0]
-    assert [len(x) for x in hold_out(rows[:2], 1000)] == [1, 1]
+        assert [len(x) for x in hold_out(20000, n)] == [20000 - held, held]
+    a, b = map(list, hold_out(20000))
+    assert sorted(a + b) == list(range(20000)) and a == sorted(a) and b == sorted(b)
+    assert [*map(list, hold_out(20000))] == [a, b] != [*map(list, hold_out(20000, seed=1))]
+    assert [len(x) for x in hold_out(1)] == [1, 0]
+    assert [len(x) for x in hold_out(2, 1000)] == [1, 1]
 
 
-def test_nothing_to_evaluate_on_is_said(train_file, caplog):
-    o = settings(train_file=train_file, eval_strategy='epoch', val_set_size=0)
-    assert load_rows(o)[1] == [] and 'no row is held out' in caplog.text
+def test_nothing_to_evaluate_on_is_said(train_file, tmp_path, caplog):
+    o = settings(train_file=train_file, cache_path=tmp_path/'c', eval_strategy='epoch', val_set_size=0)
+    assert not load_rows(o)[1] and 'no row is held out' in caplog.text
 
 
 def test_shortened_and_left_out_rows_are_counted(tokenizer, caplog):
@@ -64,7 +63,7 @@ def test_every_answer_cut_away(run):
 def test_pure_negatives_are_counted(caplog):
     rows = [{'task': 'NER', 'source': 's', 'instruction': 'q', 'output': '{"a": []}'}] * 7
     rows += [{'task': 'RE', 'source': 't', 'instruction': 'q', 'output': '{"a": ["x"]}'}]
-    m = manifest(rows)
+    m = manifest(map(row_kind, rows))
     assert (m['rows'], m['pure_negatives']) == (8, 7)
     assert m['parts'][0] == {'task': 'NER', 'source': 's', 'rows': 7, 'pure_negatives': 7}
     assert '7 of 8 rows are pure negatives' in caplog.text
@@ -102,5 +101,5 @@ def test_the_order_follows_data_seed(llama_dir, tmp_path):
     rows = encode_rows([{'instruction': 'q', 'output': '{}'}], tokenizer, get_template('alpaca', tokenizer))
     def seed(**kw):
         args = training_arguments(settings(output_dir=tmp_path, disable_tqdm=True, **kw))
-        return make_trainer(model, tokenizer, args, rows, []).order.seed
+        return make_trainer(model, tokenizer, args, rows, None).order.seed
     assert [seed(), seed(seed=5), seed(seed=5, data_seed=7)] == [42, 5, 7]
