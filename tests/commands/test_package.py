@@ -70,7 +70,7 @@ def test_lower_bounds_are_not_above_what_the_tests_run_with(root):
     cfg, number = config(root), lambda version: [int(n) for n in version.partition('+')[0].split('.')]
     pins = re.findall(r'^([\w-]+)==([^;\s]+)', (root/'constraints.txt').read_text(), re.M)
     pinned = {name.lower(): version for name, version in pins}
-    for part in ('', 'lab_', 'data_', 'plots_'):
+    for part in ('', 'lab_', 'data_', 'plots_', 'docs_'):
         for wanted in cfg[f'{part}requirements'].split():
             name, _, bound = wanted.partition('>=')
             assert bound and number(bound) <= number(pinned[name.lower()]), wanted
@@ -83,7 +83,7 @@ def test_a_plain_install_is_light(root):
     extras = names('lab_') | names('data_') | names('plots_')
     assert extras == {'jupyterlab', 'ipywidgets', 'datasets', 'datasketch', 'matplotlib'}
     assert not names('') & extras and {'sentencepiece', 'protobuf'} <= names('')
-    assert cfg['dev_requirements'].startswith(f"{cfg['lib_name']}[lab,data,plots]")
+    assert cfg['dev_requirements'].startswith(f"{cfg['lib_name']}[lab,data,plots,docs]")
 
 
 def test_extras_are_named_as_they_are_defined(root):
