@@ -81,8 +81,8 @@ def dress(nb, path):
         link = f'[Open in Colab]({COLAB}/github/{repo()}/blob/main/nbs/{path.name})'
         cells[0]['source'] = f'{title}\n\n{link}'.splitlines(keepends=True)
         gpu = {'accelerator': 'GPU', 'colab': {'gpuType': 'T4', 'provenance': []}}
-        for key in gpu: nb['metadata'].pop(key, None)
-        nb['metadata'].update(gpu if path.name.startswith(ON_GPU) else {'colab': {'provenance': []}})
+        ours = gpu if path.name.startswith(ON_GPU) else {'colab': {'provenance': []}}
+        nb['metadata'] = {**ours, **{k: v for k, v in nb['metadata'].items() if k not in gpu}}
     nb['cells'] = cells
     return nb
 

@@ -11,7 +11,6 @@ from configparser import ConfigParser
 import clean
 import pytest
 from dress import dressed, notebooks
-from readme import readme
 
 PARTS = 'nbs', 'iepile_nb', 'settings.ini', 'pyproject.toml', 'setup.py', 'README.md', 'data'
 
@@ -52,9 +51,6 @@ def test_notebooks_are_dressed_and_clean(path):
         for output in cell.get('outputs', []):
             text = ' '.join(clean.texts(output).values())
             assert not clean.PLACE.search(text), f"{path.name}, cell {cell['id']}"
-
-
-def test_readme_is_the_index(root): assert (root/'README.md').read_text(encoding='utf-8') == readme()
 
 
 def test_settings_and_pyproject_agree(root):
@@ -109,6 +105,7 @@ def test_the_wheel_works_by_itself(root, copy, tmp_path):
     r = subprocess.run([sys.executable, '-c', code], cwd=tmp_path, capture_output=True, text=True)
     assert r.returncode == 0 and 'example: iepile_convert' in r.stdout
     assert list((tmp_path/'site/iepile_nb/assets/tiny').rglob('model.safetensors'))
+    assert (tmp_path/'site/iepile_nb/py.typed').exists()
     names = lambda folder: {str(p.relative_to(folder)) for p in folder.rglob('*.json')}
     assert names(tmp_path/'site/iepile_nb/samples') == names(root/'data')
     lines = ''.join(TEN_MINUTES.findall((root/'README.md').read_text(encoding='utf-8')))
