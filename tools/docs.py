@@ -14,15 +14,16 @@ from layout import Notebook, is_hidden
 BUILD = ROOT/'build/docs'
 SHELVES = {'Lessons': '', '中文': 'zh', 'Machinery': 'lib', 'Commands': 'cli'}
 PAGES = 'CONTRIBUTING.md', 'CHANGELOG.md'
+FIRST = {'README.md': 'index.ipynb', 'README_CN.md': 'zh/index.ipynb'}
 LINK = re.compile(r'\]\((?!\w+:|#)([^)#\s]+)(#[^)\s]*)?\)')
 
 
 def site_link(at, target):
     "A link of a page as the site has it: notebooks and pages are in it, other files are in the repository."
     there = posixpath.normpath(posixpath.join('nbs', at, target))
-    name = there.removeprefix('nbs/')
-    inside = there.startswith('nbs/') and (ROOT/there).is_file() or name in PAGES
-    return posixpath.relpath(name, at or '.') if inside else f'https://github.com/{repo()}/blob/main/{there}'
+    name = FIRST.get(there) or there.removeprefix('nbs/')
+    inside = there.startswith('nbs/') and (ROOT/there).is_file() or there in (*PAGES, *FIRST)
+    return posixpath.relpath(name, at.strip('.') or '.') if inside else f'https://github.com/{repo()}/blob/main/{there}'
 
 
 def site_text(text, at):
