@@ -23,7 +23,8 @@ def site_link(at, target):
     there = posixpath.normpath(posixpath.join('nbs', at, target))
     name = FIRST.get(there) or there.removeprefix('nbs/')
     inside = there.startswith('nbs/') and (ROOT/there).is_file() or there in (*PAGES, *FIRST)
-    return posixpath.relpath(name, at.strip('.') or '.') if inside else f'https://github.com/{repo()}/blob/main/{there}'
+    if not inside: return f'https://github.com/{repo()}/blob/main/{there}'
+    return posixpath.relpath(name, at.strip('.') or '.')
 
 
 def site_text(text, at):
@@ -38,7 +39,8 @@ def site_notebook(path, at):
     for c in nb['cells']:
         text = ''.join(c['source'])
         if text.startswith('#| echo: false'): c['metadata'] = {'tags': ['remove-input']}
-        c['source'] = site_text(text, at) if c['cell_type'] == 'markdown' else re.sub(r'(?m)^#\|.*\n?', '', text)
+        told = c['cell_type'] == 'markdown'
+        c['source'] = site_text(text, at) if told else re.sub(r'(?m)^#\|.*\n?', '', text)
     return nb
 
 
@@ -49,7 +51,7 @@ def toctree(caption, entries):
 
 def entry(path, at):
     "How a notebook is called in the menu: by its number and its title."
-    title = re.match(r'# (.+)', ''.join(json.loads(path.read_text(encoding='utf-8'))['cells'][0]['source']))[1]
+    title = re.match(r'# (.+)', Notebook(path).prose[0])[1]
     number = re.match(r'(\w\d)_', path.name)
     return f"{number[1] + ' ' if number else ''}{title} <{posixpath.join(at, path.stem)}>"
 
@@ -64,6 +66,9 @@ def api_pages(source):
     return [f'api/{m}' for m in modules]
 
 
+def write_notebook(nb, path): path.write_text(json.dumps(nb, ensure_ascii=False), encoding='utf-8')
+
+
 def write_source(source, only=()):
     "What Sphinx reads; `only` some notebooks, for a quick look."
     shutil.rmtree(source, ignore_errors=True)
@@ -72,7 +77,7 @@ def write_source(source, only=()):
         (source/at).mkdir(parents=True, exist_ok=True)
         paths = [p for p in sorted((ROOT/'nbs'/at).glob('*.ipynb')) if not only or p.stem in (*only, 'index')]
         for p in paths:
-            (source/at/p.name).write_text(json.dumps(site_notebook(p, at), ensure_ascii=False), encoding='utf-8')
+            write_notebook(site_notebook(p, at), source/at/p.name)
         listed = [entry(p, at) for p in paths if at or p.stem != 'index']
         if listed: menu.append(toctree(caption, listed))
     if (ROOT/'nbs/images').is_dir(): shutil.copytree(ROOT/'nbs/images', source/'images')
@@ -83,14 +88,15 @@ def write_source(source, only=()):
     menu.append(toctree('Project', [p.removesuffix('.md') for p in PAGES]))
     index = json.loads((source/'index.ipynb').read_text(encoding='utf-8'))
     index['cells'].append({'cell_type': 'markdown', 'id': 'menu', 'metadata': {}, 'source': '\n'.join(menu)})
-    (source/'index.ipynb').write_text(json.dumps(index, ensure_ascii=False), encoding='utf-8')
+    write_notebook(index, source/'index.ipynb')
 
 
 def build(to=BUILD, only=()):
     "Write the source and make the site; returns Sphinx's exit status."
     from sphinx.cmd.build import build_main
     write_source(to/'source', only)
-    return build_main(['-q', '-c', str(ROOT/'docs'), '-d', str(to/'doctrees'), str(to/'source'), str(to/'html')])
+    places = ['-c', ROOT/'docs', '-d', to/'doctrees', to/'source', to/'html']
+    return build_main(['-q', *map(str, places)])
 
 
 if __name__ == '__main__':

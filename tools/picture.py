@@ -30,8 +30,9 @@ def picture():
     marks, letters = [], []
     for start, value, label, (ink, area) in spans(text, answer):
         width, middle = WIDE * len(value), x(start) + WIDE * len(value) / 2
-        marks.append(f'<rect x="{x(start) - 3:.1f}" y="16" width="{width + 6:.1f}" height="28" rx="5" fill="{area}"/>'
-                     f'<text x="{middle:.1f}" y="64" text-anchor="middle" font-size="14" fill="{ink}">{label}</text>')
+        box = f'x="{x(start) - 3:.1f}" y="16" width="{width + 6:.1f}" height="28" rx="5"'
+        below = f'x="{middle:.1f}" y="64" text-anchor="middle" font-size="14"'
+        marks.append(f'<rect {box} fill="{area}"/><text {below} fill="{ink}">{label}</text>')
     for i, word in ((text.index(w, n), w) for n, w in words(text)):
         letters.append(f'<text x="{x(i):.1f}" y="36" font-size="{SIZE}" textLength="{WIDE * len(word):.1f}" '
                        f'lengthAdjust="spacingAndGlyphs" fill="#1f2933">{escape(word)}</text>')

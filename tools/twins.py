@@ -29,7 +29,8 @@ def twin(path):
     "The text of a twin's file as it should be."
     try: own = json.loads(path.read_text(encoding='utf-8'))['cells']
     except FileNotFoundError: own = []
-    translated = {c['id']: c for c in own if c['cell_type'] == 'markdown' and MISSING not in ''.join(c['source'])}
+    texts = [c for c in own if c['cell_type'] == 'markdown']
+    translated = {c['id']: c for c in texts if MISSING not in ''.join(c['source'])}
     nb = json.loads(original(path).read_text(encoding='utf-8'))
     nb['cells'] = [c for c in (twin_cell(c, translated) for c in nb['cells']) if ''.join(c['source'])]
     if path.name != 'index.ipynb':

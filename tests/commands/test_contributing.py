@@ -12,13 +12,15 @@ TEXT = (ROOT/'CONTRIBUTING.md').read_text(encoding='utf-8')
 EXAMPLES = dict(re.findall(r'### (An? \w+)\n.*?```python\n(.*?)```', TEXT, re.S))
 
 
-def test_each_addition_has_an_example(): assert list(EXAMPLES) == ['A task', 'An importer', 'A template', 'A preset']
+def test_each_addition_has_an_example():
+    assert list(EXAMPLES) == ['A task', 'An importer', 'A template', 'A preset']
 
 
 @pytest.mark.parametrize('name', EXAMPLES)
 def test_an_example_runs(name, tmp_path):
     env = {**os.environ, 'PYTHONPATH': str(ROOT)}
-    r = subprocess.run([sys.executable, '-c', EXAMPLES[name]], cwd=tmp_path, env=env, capture_output=True, text=True)
+    cmd = [sys.executable, '-c', EXAMPLES[name]]
+    r = subprocess.run(cmd, cwd=tmp_path, env=env, capture_output=True, text=True)
     assert r.returncode == 0, r.stderr
 
 

@@ -52,8 +52,8 @@ def wheel(tmp_path_factory):
     for part in ('iepile_nb', 'data'):
         shutil.copytree(ROOT/part, copy/part, ignore=shutil.ignore_patterns('__pycache__'))
     for part in ('settings.ini', 'pyproject.toml', 'setup.py', 'README.md'): shutil.copy(ROOT/part, copy)
-    subprocess.run([sys.executable, '-m', 'pip', 'wheel', '-q', '--no-deps', '--no-build-isolation', '-w', to, copy],
-                   check=True)
+    build = [sys.executable, '-m', 'pip', 'wheel', '-q', '--no-deps', '--no-build-isolation', '-w', to, copy]
+    subprocess.run(build, check=True)
     return next(to.glob('*.whl'))
 
 
