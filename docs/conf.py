@@ -13,6 +13,7 @@ cfg = ini['DEFAULT']
 project, author, copyright, version = cfg['lib_name'], cfg['author'], cfg['copyright'], cfg['version']
 extensions = ['myst_nb', 'sphinx.ext.autodoc']
 html_theme, html_title = 'furo', cfg['title']
+html_static_path, html_css_files = ['static'], ['wide.css'] # lines of code are longer than the theme expects
 html_show_sourcelink = html_copy_source = False
 nb_execution_mode, nb_ipywidgets_js = 'off', {} # stored outputs; a widget is seen as its static fallback
 nb_mime_priority_overrides = [('html', kind, order) for order, kind in enumerate(

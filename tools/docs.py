@@ -51,7 +51,7 @@ def toctree(caption, entries):
 
 def entry(path, at):
     "How a notebook is called in the menu: by its number and its title."
-    title = re.match(r'# (.+)', Notebook(path).prose[0])[1]
+    title = '首页' if path.stem == 'index' else re.match(r'# (.+)', Notebook(path).prose[0])[1]
     number = re.match(r'(\w\d)_', path.name)
     return f"{number[1] + ' ' if number else ''}{title} <{posixpath.join(at, path.stem)}>"
 
