@@ -122,7 +122,7 @@ def _preset_options(name):
     "What a preset says of the options of a training."
     if not name: return {}
     from iepile_nb.lib.presets import preset
-    return {k: v for k, v in preset(name).items() if k in OPTIONS}
+    return dict(preset(name))
 
 # %% ../../nbs/lib/options.ipynb #2a8e88f0
 def _usual(told):
