@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: venv demo test test-long lab export clean bench
+.PHONY: venv demo test test-long lab docs export clean bench
 
 .venv/installed: settings.ini setup.py constraints.txt
 	$(PYTHON) -m venv .venv
@@ -16,7 +16,7 @@ demo: venv                       ## the main job: hard negatives, LoRA, F1 befor
 	iepile_demo
 
 test: venv                       ## every notebook on the CPU, then pytest
-	OMP_NUM_THREADS=1 nbdev_test --path nbs --n_workers 2 --timing
+	OMP_NUM_THREADS=1 nbdev_test --path nbs --skip_folder_re '^(zh|[_.])' --n_workers 2 --timing
 	python -m pytest -q tests
 
 test-long: venv                  ## kills at random moments, long fuzzing, more of the browser
@@ -25,8 +25,11 @@ test-long: venv                  ## kills at random moments, long fuzzing, more 
 lab: venv                        ## the lessons in JupyterLab
 	jupyter lab nbs
 
+docs: venv                       ## all shelves as a site: build/docs/html/index.html
+	python tools/docs.py
+
 export: venv                     ## notebooks -> package and README
-	python tools/dress.py && nbdev_export && nbdev_clean && python tools/clean.py && python tools/readme.py
+	python tools/dress.py && nbdev_export && nbdev_clean && python tools/clean.py && python tools/twins.py && python tools/picture.py && python tools/readme.py
 
 clean:
 	rm -rf .venv build dist *.egg-info outputs

@@ -6,8 +6,8 @@
 __all__ = ['log', 'NOT_TEXT', 'EMPTY', 'PRETTY', 'start_logging', 'LazyModule', 'UserError', 'input_error', 'atomic_write',
            'refuse_streams', 'part_file', 'hold_file', 'check_apart', 'text_file', 'decoded', 'fail', 'parse_line',
            'line_blocks', 'parse_lines', 'is_array', 'read_jsonl', 'write_jsonl', 'encode', 'unique', 'drop_duplicates',
-           'all_of_type', 'text_id', 'in_notebook', 'progress', 'environment', 'repo_root', 'lesson_folder',
-           'KeyedRandom', 'record_rng']
+           'all_of_type', 'text_id', 'in_notebook', 'progress', 'environment', 'repo_root', 'open_lesson',
+           'lesson_folder', 'KeyedRandom', 'record_rng']
 
 # %% ../../nbs/lib/io.ipynb #61cdf036
 import errno, json, logging, os, platform, shutil, sys, tempfile, time
@@ -349,14 +349,20 @@ def repo_root(
     """The folder of the checkout, where `settings.ini` and `data` are; raises `UserError` if there is none.
 
     It is looked for in `start` and the folders above, so it is found from the root, from `nbs/` and from
-    `nbs/lib/`, and in Colab once a lesson's first cell has cloned the repository; then above this file, for
-    `pip install -e`."""
+    `nbs/lib/`; then above this file, for `pip install -e`."""
     places = [Path(start).resolve()]
     if '__file__' in globals(): places.append(Path(__file__).resolve())
     for place in places:
         for folder in (place, *place.parents):
             if (folder/'settings.ini').is_file() and (folder/'data').is_dir(): return folder
     raise UserError('this notebook reads the data of the repository; open it in a checkout of it')
+
+# %% ../../nbs/lib/io.ipynb #b4a8e733
+def open_lesson():
+    "Go to the folder of the checkout; without one, put the package's records into this folder as `data`."
+    import iepile_nb
+    try: os.chdir(repo_root())
+    except UserError: shutil.copytree(Path(iepile_nb.__file__).parent/'samples', 'data', dirs_exist_ok=True)
 
 # %% ../../nbs/lib/io.ipynb #7d2b2fc7
 def lesson_folder(

@@ -25,6 +25,7 @@ TRAINING = { # learning rate, passes, rows in a batch, batches in a step, r, alp
     'tiny':      _training(3e-3, 5., 16, 1, 32, 64., 0., neftune_noise_alpha=5., lr_scheduler_type='cosine'),
     'small':     _training(1e-3, 8., 8, 1, 16, 32., 0., lr_scheduler_type='cosine'),
     'colab-t4':  _training(2e-4, 3., 2, 8, 16, 32., .05),
+    'colab-a100': _training(2e-4, 3., 4, 4, 16, 32., .05),
     'published': _training(5e-5, 10., 2, 4, 64, 64., .05),
     'scripts':   _training(5e-5, 10., 2, 4, 16, 32., .05),
 }
@@ -73,6 +74,8 @@ PRESETS = {
     'tiny': dict(model_name_or_path='tiny', template='auto', bits=16, cutoff_len=1024, **TRAINING['tiny']),
     'colab-t4': dict(model_name_or_path='Qwen/Qwen3-4B', template='auto', fp16=True, bits=4, cutoff_len=1024,
                      **TRAINING['colab-t4']),
+    'colab-a100': dict(model_name_or_path='Qwen/Qwen3-8B', template='auto', bf16=True, bits=16,
+                       cutoff_len=1024, **TRAINING['colab-a100']),
     'smollm2-135m': dict(model_name_or_path='smollm2-135m', **SMALL), # see `lib/gguf`
     'gemma3-270m': dict(model_name_or_path='gemma3-270m', **SMALL),
 }

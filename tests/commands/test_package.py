@@ -11,7 +11,6 @@ from configparser import ConfigParser
 import clean
 import pytest
 from dress import dressed, notebooks
-from readme import readme
 
 PARTS = 'nbs', 'iepile_nb', 'settings.ini', 'pyproject.toml', 'setup.py', 'README.md', 'data'
 
@@ -54,9 +53,6 @@ def test_notebooks_are_dressed_and_clean(path):
             assert not clean.PLACE.search(text), f"{path.name}, cell {cell['id']}"
 
 
-def test_readme_is_the_index(root): assert (root/'README.md').read_text(encoding='utf-8') == readme()
-
-
 def test_settings_and_pyproject_agree(root):
     cfg, toml = config(root), tomllib.loads((root/'pyproject.toml').read_text(encoding='utf-8'))
     assert toml['project']['name'] == cfg['lib_name']
@@ -70,7 +66,7 @@ def test_lower_bounds_are_not_above_what_the_tests_run_with(root):
     cfg, number = config(root), lambda version: [int(n) for n in version.partition('+')[0].split('.')]
     pins = re.findall(r'^([\w-]+)==([^;\s]+)', (root/'constraints.txt').read_text(), re.M)
     pinned = {name.lower(): version for name, version in pins}
-    for part in ('', 'lab_', 'data_', 'plots_'):
+    for part in ('', 'lab_', 'data_', 'plots_', 'docs_'):
         for wanted in cfg[f'{part}requirements'].split():
             name, _, bound = wanted.partition('>=')
             assert bound and number(bound) <= number(pinned[name.lower()]), wanted
@@ -83,7 +79,7 @@ def test_a_plain_install_is_light(root):
     extras = names('lab_') | names('data_') | names('plots_')
     assert extras == {'jupyterlab', 'ipywidgets', 'datasets', 'datasketch', 'matplotlib'}
     assert not names('') & extras and {'sentencepiece', 'protobuf'} <= names('')
-    assert cfg['dev_requirements'].startswith(f"{cfg['lib_name']}[lab,data,plots]")
+    assert cfg['dev_requirements'].startswith(f"{cfg['lib_name']}[lab,data,plots,docs]")
 
 
 def test_extras_are_named_as_they_are_defined(root):
@@ -109,6 +105,7 @@ def test_the_wheel_works_by_itself(root, copy, tmp_path):
     r = subprocess.run([sys.executable, '-c', code], cwd=tmp_path, capture_output=True, text=True)
     assert r.returncode == 0 and 'example: iepile_convert' in r.stdout
     assert list((tmp_path/'site/iepile_nb/assets/tiny').rglob('model.safetensors'))
+    assert (tmp_path/'site/iepile_nb/py.typed').exists()
     names = lambda folder: {str(p.relative_to(folder)) for p in folder.rglob('*.json')}
     assert names(tmp_path/'site/iepile_nb/samples') == names(root/'data')
     lines = ''.join(TEN_MINUTES.findall((root/'README.md').read_text(encoding='utf-8')))
