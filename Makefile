@@ -26,7 +26,8 @@ lab: venv                        ## the lessons in JupyterLab
 	jupyter lab nbs
 
 export: venv                     ## notebooks -> package and README
-	python tools/dress.py && nbdev_export && nbdev_clean && python tools/clean.py && python tools/readme.py
+	python tools/figures.py && python tools/dress.py && nbdev_export && nbdev_clean && python tools/clean.py
+	python tools/readme.py
 
 clean:
 	rm -rf .venv build dist *.egg-info outputs
