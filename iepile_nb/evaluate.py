@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['RULES', 'ADVICE', 'UNREADABLE', 'READ', 'PARTLY', 'CUT_LIST', 'ECHO', 'CHECKS', 'evaluate', 'Finding', 'Findings',
-           'finding', 'repeated_names', 'why', 'Counts', 'ERROR_KINDS', 'compare_results', 'macro', 'match_counts',
-           'orders', 'read_row', 'reordered', 'resampled']
+           'finding', 'repeated_names', 'little_learned', 'why', 'Counts', 'ERROR_KINDS', 'compare_results', 'macro',
+           'match_counts', 'orders', 'read_row', 'reordered', 'resampled']
 
 # %% ../nbs/19_why.ipynb #03dd7bfb
 import json
@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Iterable, Iterator, NamedTuple
 
 from .questions import NAN, Task, encode, unique
-from .lib.io import UserError, text_id
+from .lib.io import UserError, input_error, text_id
 from .lib.characters import fold_text
 from .lib.nearly_json import BRACKETS
 from .lib.tables import text_table
+from .lib.checkpoints import object_or_none
 from .tasks import read_instruction
 from .lib.predictions import by_text, read_predictions, shortened
 from .scoring import Result, score_text
@@ -228,6 +229,29 @@ def _nearly(texts, rows):
     yield from finding('items that differ from an annotation only in case, blanks or punctuation', hits, n,
                        'check that texts and annotations were cleaned alike')
 
+# %% ../nbs/19_why.ipynb #de232c5d
+def _trainings(source, adapter):
+    "The folders of adapters, or where none is named, those beside a prediction file that hold a training's record."
+    if adapter:
+        folders = [Path(folder.strip()) for folder in str(adapter).split(',')]
+        for folder in folders:
+            if not (folder/'train_log.json').is_file():
+                raise input_error(folder, msg='no train_log.json there; name the folder of a training')
+        return folders
+    if not isinstance(source, (str, Path)): return []
+    return [p.parent for p in sorted(Path(source).parent.glob('*/train_log.json'))]
+
+def little_learned(
+    folders: list[Path],  # of adapters
+) -> Iterator[Finding]:   # one for each whose training is to blame
+    "Which trainings say of themselves that little was learned, and what to change."
+    for folder in folders:
+        told = (object_or_none(folder/'train_log.json') or {}).get('advice')
+        if not isinstance(told, str): continue
+        what, _, way = told.partition(': try ')
+        cause, todo = f'a training that taught little: {folder}', f'train again with {way}'
+        yield Finding(cause, 1, len(folders), what, todo)
+
 # %% ../nbs/19_why.ipynb #6483fb7c
 CHECKS = (_unreadable, _repaired, _echo, _other_task, _not_asked, _no_gold, _unasked,
           _silent, _shapes, _twice,
@@ -237,6 +261,7 @@ def why(
     source: str | Path | Iterable[dict],  # a prediction file, or its rows
     task: str | Task | None = None,       # else taken from the rows
     limit: int | None = None,             # look only at so many rows
+    adapter: str | Path | None = None,    # its folder; else those beside the file are looked at
 ) -> Findings:
     "Look for the known causes of a bad score. Raises `UserError`, naming the cause, if nothing can be scored."
     rows, bad = read_predictions(source, task, limit)
@@ -244,6 +269,7 @@ def why(
     found = [Finding('lines that cannot be scored', len(bad), lines, str(bad[0]), 'mend them')] if bad else []
     for check in CHECKS: found += check(texts, rows)
     right = all(c.true_positives == c.predicted == c.gold for t in texts for c in t.counts.values())
+    if not right: found += little_learned(_trainings(source, adapter))
     return Findings(found, right)
 
 # %% ../nbs/19_why.ipynb #be5d4d36

@@ -136,7 +136,8 @@ def extract(
     maker = RequestMaker(self.tokenizer, self.template, self.cutoff_len, window=True)
     answers = answer_stream(decoder, maker, (row for *_, row in rows), total=len(rows))
     for (_, a), (e, questions, _) in zip(answers, rows):
-        e.add(without_unsure(e, questions, a, threshold) if threshold else a.text, a.sure)
+        asked = [e.task.answer_key(q) for q in questions]
+        e.add(without_unsure(e, questions, a, threshold) if threshold else a.text, a.sure, asked)
     return found[0] if isinstance(text, str) else found
 
 # %% ../nbs/15_extract.ipynb #8dbc2f70
@@ -159,10 +160,10 @@ def without_unsure(
 ) -> str:                       # an answer in the same form
     "An answer without the values whose confidence is below a threshold."
     task, kept = e.task, {}
-    for item in task.parse(repair_answer(answer.text)[0] or {}):
+    keys = {task.answer_key(q): q for q in questions}
+    for item in task.parse(repair_answer(answer.text, keys)[0] or {}):
         left = task.keep_strings(item, lambda s: answer.sure.get(s, 1) >= threshold)
         if left: kept.setdefault(left[0], []).append(left[1:])
-    keys = {task.answer_key(q): q for q in questions}
     return encode({key: task.value(q, kept.get(key, []), e.text) for key, q in keys.items()})
 
 # %% ../nbs/15_extract.ipynb #391e68c7

@@ -17,6 +17,7 @@ from fastcore.basics import patch
 from .lib.extras import extra
 from .questions import Schema, Task, encode, unique
 from .lib.io import KeyedRandom, UserError, atomic_write, input_error
+from .lib.plots import readable_fonts
 from .lib.orders import ORDERS, binomial, nth_order, random_order, sorted_order
 from .tasks import KG, get_task
 from .lookalikes import choose_neighbours, evidence, most_confused, similarity
@@ -64,6 +65,7 @@ def plot_similarity(
 ):                                  # a matplotlib axis
     "A heat map of how alike labels are."
     plt = extra('matplotlib.pyplot')
+    readable_fonts(labels)
     size = 1.5 + .35 * len(labels)
     fig, ax = plt.subplots(figsize=(size, size))
     ax.imshow(sim, cmap='Blues')

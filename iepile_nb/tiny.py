@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
+from .lib.checkpoints import readable_files
 from .lib.extras import extra
 from .lib.io import read_jsonl, write_jsonl
 from .lib.patterns import ASSETS, domain_names
@@ -74,6 +75,7 @@ def ship(
     out, target = Path(out), Path(target or str(ASSETS))
     AutoModelForCausalLM.from_pretrained(out/'model', dtype=torch.bfloat16).save_pretrained(target/'model')
     AutoTokenizer.from_pretrained(out/'model').save_pretrained(target/'model')
+    readable_files(target/'model')
     logs = [[line for _, line in read_jsonl(path)] for path in (earlier, out/'log.jsonl') if path]
     write_jsonl(target/'log.jsonl', joined_logs(*logs))
 

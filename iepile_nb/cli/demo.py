@@ -12,6 +12,7 @@ from pathlib import Path
 from ..questions import LANGUAGES
 from ..lib.formats import IMPORTERS
 from ..lib.io import in_notebook
+from ..lib.presets import PRESETS, preset
 from ..tasks import TASKS
 from ..report import f1_table
 from ..course import DEMO_TRAINING, demo_jobs, read_job, run_demo
@@ -40,11 +41,13 @@ def _data_arguments(a):
 # %% ../../nbs/cli/demo.ipynb #437c4f2f
 def _run_arguments(a):
     a('--out', default='outputs/demo', help='where everything goes (%(default)s)')
-    a('--model_name_or_path', default='tiny',
-      help='tiny (the embedded model), a folder, or a name on the hub (%(default)s)')
+    a('--preset', choices=list(PRESETS), help='a model by name, with settings that suit it; smollm2-135m and '
+      'gemma3-270m are small real ones')
+    a('--model_name_or_path',
+      help='tiny (the embedded model), a folder, a .gguf file, or a name on the hub (tiny)')
     a('--bits', type=int, default=16, choices=[16, 8, 4], help='of the weights of the base (%(default)s)')
-    a('--epochs', type=float, default=DEMO_TRAINING['num_train_epochs'],
-      help='passes over the training rows (%(default)s)')
+    a('--epochs', type=float, help=f'passes over the training rows (as the preset says, or '
+      f'{DEMO_TRAINING["num_train_epochs"]})')
     a('--learning_rate', type=float, help='(what suits the base)')
     a('--batch_size', type=int, default=128, help='rows asked at a time (%(default)s)')
 
@@ -56,10 +59,10 @@ def main(argv):
     o = p.parse_args(argv)
     if o.data and not (o.task and o.language): p.error('--data needs --task and --language')
     jobs = [read_job(o.data, o.task, o.language, o.limit, o.form)] if o.data else demo_jobs(limit=o.limit)
-    rate = {'learning_rate': o.learning_rate} if o.learning_rate else {}
+    given = {'preset': o.preset, 'num_train_epochs': o.epochs, 'learning_rate': o.learning_rate}
+    model = o.model_name_or_path or (preset(o.preset)['model_name_or_path'] if o.preset else 'tiny')
     start = time.monotonic()
-    results = run_demo(jobs, o.out, o.model_name_or_path, o.bits, o.batch_size,
-                       num_train_epochs=o.epochs, **rate)
+    results = run_demo(jobs, o.out, model, o.bits, o.batch_size, **{k: v for k, v in given.items() if v})
     print(f1_table(results['scores']))
     print(f'{time.monotonic() - start:.0f} seconds; the report: {Path(o.out)/"report.html"}')
 

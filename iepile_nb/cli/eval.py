@@ -74,6 +74,8 @@ def _add_parts(a):
     a('--report', metavar='FILE.html', help='also write a page: scores, plots, errors and every prediction')
     a('--errors', action='store_true', help='also count the kinds of errors, with an example each')
     a('--why', action='store_true', help='look for the causes of a bad score instead')
+    a('--checkpoint_dir', help='of --why: the adapter that answered, whose training is looked at too '
+      '(those beside the file)')
 
 # %% ../../nbs/cli/eval.ipynb #2a941e72
 def _refuse(o, path, target):
@@ -83,6 +85,7 @@ def _refuse(o, path, target):
     if o.why and (o.report or o.errors or o.against or o.output):
         raise UserError('--why finds causes and makes no scores; '
                         'leave out --report, --errors, --against and --output')
+    if o.checkpoint_dir and not o.why: raise UserError('--checkpoint_dir goes with --why; leave it out')
     if o.rules == 'original' and (o.report or o.errors):
         raise UserError('errors and reports follow the default rules; leave out --rules original')
     for p in filter(None, (target, o.report)): check_apart(p, path, o.against or path)
@@ -96,7 +99,7 @@ def main(argv):
     if not (path := o.file or o.path1): p.error('which file? iepile_eval FILE')
     target = Path(o.output) if o.output else Path(path).parent/'output_msg'/Path(path).name
     _refuse(o, path, target)
-    if o.why: print_anywhere(why(path, o.task, o.limit))
+    if o.why: print_anywhere(why(path, o.task, o.limit, o.checkpoint_dir))
     else: _score(o, path, target)
 
 # %% ../../nbs/cli/eval.ipynb #e8990d59

@@ -15,7 +15,7 @@ from .templates import Template
 from ..decode import end_ids
 from .requests import Request, RequestMaker, gold_label, make_portions
 from .list_bias import ListBias
-from .decoder import Answer, Decoder, join_answers
+from .decoder import Answer, Decoder, asked_keys, join_answers
 
 # %% ../../nbs/lib/answering.ipynb #d4d31f54
 class _Answers:
@@ -23,6 +23,7 @@ class _Answers:
     def __init__(self, requests, done, on_answer):
         self.pieces = [[Answer('')] * len(parts) for parts in requests]
         self.rows, self.on_answer = dict(done), on_answer
+        self.asked = [asked_keys(parts[0]) for parts in requests]
         self.left = [sum(r.prompt is not None for r in parts) for parts in requests]
         for n, left in enumerate(self.left):
             if not left and n not in self.rows: self.tell(n)
@@ -34,7 +35,7 @@ class _Answers:
         if not self.left[n]: self.tell(n)
 
     def tell(self, n):
-        self.rows[n] = join_answers(self.pieces[n])
+        self.rows[n] = join_answers(self.pieces[n], self.asked[n])
         if self.on_answer: self.on_answer(n, self.rows[n])
 
 # %% ../../nbs/lib/answering.ipynb #c2d9f6e7

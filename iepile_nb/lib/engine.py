@@ -145,7 +145,8 @@ def read(
     self: CachedBatch,
     tokens: list[list[int]],         # what each row goes on with; nothing for a row that is done
     places: list[int] | None = None, # where these rows are; None = all rows of the batch
-):                                   # scores of the next token, [rows, vocabulary]
+    wanted: list[int] | None = None, # of which of them the scores are wanted; None = of all
+):                                   # scores of the next token, [wanted rows, vocabulary]
     "Let the model read on: a pass over the new tokens alone."
     import torch
     rows = self.rows if places is None else [self.rows[i] for i in places]
@@ -156,19 +157,21 @@ def read(
     slots = [[s + min(i, len(t) - 1) for i in range(width)] for s, t in zip(starts, new)]
     end = max(r.seen for r, t in zip(rows, tokens) if t)
     ids, slots = (torch.tensor(x, device=self.model.device) for x in (ids, slots))
-    return self._scores(ids, slots, places, end)
+    return self._scores(ids, slots, places, end, wanted)
 
 # %% ../../nbs/lib/engine.ipynb #00c365b8
 @patch
-def _scores(self: CachedBatch, ids, slots, places, end):
+def _scores(self: CachedBatch, ids, slots, places, end, wanted):
     import torch
+    from iepile_nb.lora import logits_at
+    last = ids.shape[1] * torch.arange(1, len(ids) + 1, device=ids.device) - 1
     more = {}
     if isinstance(self.cache, SlotKVCache):
         self.cache.rows, self.cache.places, self.cache.end = places, slots, end
         more = {'attention_mask': causal_mask(self.model, slots, end)}
-    with torch.inference_mode():
+    with torch.inference_mode(), logits_at(self.model, last if wanted is None else last[wanted]):
         return self.model(input_ids=ids, position_ids=slots, past_key_values=self.cache, use_cache=True,
-                          logits_to_keep=1, **more).logits[:, -1]
+                          **more).logits
 
 # %% ../../nbs/lib/engine.ipynb #b071ec98
 def pick_tokens(
@@ -211,8 +214,9 @@ def _go_on(self: ContinuousBatcher):
     "Every row reads some of what it has not read; rows that have read all choose their next token."
     rows, now = self.batch.rows, [row.unread[:self.width] for row in self.batch.rows]
     for row in rows: row.unread = row.unread[self.width:]
-    scores, ready = self.batch.read(now), [i for i, row in enumerate(rows) if now[i] and not row.unread]
-    if ready: self._take(scores[ready], [rows[i] for i in ready])
+    ready = [i for i, row in enumerate(rows) if now[i] and not row.unread]
+    scores = self.batch.read(now, wanted=ready)
+    if ready: self._take(scores, [rows[i] for i in ready])
 
 # %% ../../nbs/lib/engine.ipynb #9139e40b
 @patch

@@ -8,7 +8,7 @@ __all__ = ['Extraction', 'Extractions']
 # %% ../../nbs/lib/extraction.ipynb #d03bd6ef
 import csv, io, json, unicodedata
 from pathlib import Path
-from typing import Iterator
+from typing import Iterable, Iterator
 
 from fastcore.basics import patch
 
@@ -25,9 +25,9 @@ class Extraction(dict):
     def __init__(self, task: Task, text: str):
         self.task, self.text, self.problems, self.confidence = task, text, [], {}
 
-    def add(self, answer: str, sure: dict = {}):
+    def add(self, answer: str, sure: dict = {}, asked: Iterable[str] = ()): # asked: keys of the answer
         "Merge the answer to one batch of labels; what was mended or cannot be read is told in `problems`."
-        found, note = repair_answer(answer)
+        found, note = repair_answer(answer, asked)
         if note: self.problems.append(f'{note}: {answer[:200]}')
         for k, v in (found or {}).items():
             self[k] = self[k] + v if isinstance(v, list) and isinstance(self.get(k), list) else v

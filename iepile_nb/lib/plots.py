@@ -43,7 +43,8 @@ def _fonts_by_file(manager):
     return unique(found)
 
 # %% ../../nbs/lib/plots.ipynb #f001de39
-NO_FONT = 'no font for Chinese is installed, so plots show boxes for it; Noto Sans CJK is one'
+NO_FONT = ('no font for Chinese is installed, so plots show boxes for it; install one, '
+           'such as Noto Sans CJK, and draw again')
 
 @lru_cache
 def _say_once():
@@ -56,6 +57,7 @@ def readable_fonts(labels: Iterable[str] = ()): # what will be shown; if there i
     "Let plots show Chinese, from now on, if the system has a font for it."
     rcParams = extra('matplotlib').rcParams
     found = _find_fonts()
+    if not found: _find_fonts.cache_clear() # one may be installed before the next plot
     if not found and any(map(is_wide, ''.join(labels))): _say_once()
     rcParams['font.family'] = unique([*rcParams['font.family'], 'DejaVu Sans', *found])
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from .io import UserError
 from ..base import load_base
+from .checkpoints import readable_files
 from ..lora import adapter_folders, check_adapter, load_adapters
 from .contract import CONTRACT, check_contract, contract_template, read_contract
 
@@ -64,6 +65,7 @@ def save_merged(model, tokenizer, folder: str | Path, agreed: dict | None = None
         text = json.dumps({**(agreed or {}), 'base_weights': None}, ensure_ascii=False)
         if agreed: (new/CONTRACT).write_text(text, encoding='utf-8')
         new.chmod(0o755)
+        readable_files(new)
         if folder.exists(): folder.rmdir()
         os.replace(new, folder)
     finally: shutil.rmtree(new, ignore_errors=True)

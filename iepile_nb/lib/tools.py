@@ -47,7 +47,7 @@ def _doccano_marks(o):
 # %% ../../nbs/lib/tools.ipynb #4c6f025a
 TRIGGER = '触发词' # the suffix of a trigger's label
 
-def _doccano_events(text, spans, links):
+def _linked_events(text, spans, links):
     "The events that marks and relations stand for."
     triggers = _triggers(spans) or {l[0] for l in links}
     say = lambda i: stretch(text, *spans[i])
@@ -64,7 +64,7 @@ def _doccano(o):
     links = [(r['from_id'], r['to_id'], r['type']) for r in o.get('relations') or ()]
     record, triggers = from_spans(text, spans, links), _triggers(spans)
     if 'relations' not in o: return {k: record[k] for k in ('text', 'entity')}
-    events = _doccano_events(text, spans, links)
+    events = _linked_events(text, spans, links)
     plain = from_spans(text, {i: m for i, m in spans.items() if i not in triggers},
                        [l for l in links if not triggers & {*l[:2]}])
     return plain | {'event': events}
@@ -122,6 +122,12 @@ def _ls_placed(data, name, marks):
                         'rename the field, or export marks with their text')
     return next((f for f in fits if f[0] == data.get('text')), max(fits, key=lambda f: len(f[0])))
 
+# %% ../../nbs/lib/tools.ipynb #c1ed1d9a
+def _ls_record(text, spans, links):
+    "A record with entities, relations and, where a mark with relations is a trigger, events."
+    record = from_spans(text, spans, links)
+    return record | {'event': _linked_events(text, spans, links)}
+
 # %% ../../nbs/lib/tools.ipynb #2563da43
 def _ls_records(data, result, left):
     "The records of one annotation, one for each text that has marks."
@@ -138,7 +144,7 @@ def _ls_records(data, result, left):
     if apart and known >= {i for l in apart for i in l[:2]}: # ends in two texts
         left['relations between two texts'] += len(apart)
         links = [l for l in links if l not in apart]
-    return [from_spans(text, spans, [l for l in links if l[0] in spans or l[0] not in known])
+    return [_ls_record(text, spans, [l for l in links if l[0] in spans or l[0] not in known])
             for text, spans in texts.items()]
 
 # %% ../../nbs/lib/tools.ipynb #83c53213

@@ -55,7 +55,9 @@ def test_merging(llama_dir, adapter, tmp_path, capsys, bits):
     out = capsys.readouterr().out
     assert '2 rows asked' in out and 'f1' in out and (bits == 16) == ('on weights of' not in out)
     model, tokenizer = load_model(tmp_path/'m')
-    assert not getattr(model, 'is_quantized', False)
+    (tmp_path/'new').touch()
+    modes = {p.stat().st_mode for p in (tmp_path/'new', *(tmp_path/'m').iterdir())}
+    assert not getattr(model, 'is_quantized', False) and len(modes) == 1 # readable as any new file
     assert choose_template(model, tokenizer) == TEMPLATES['alpaca']
     near = .1 if bits == 4 else 1e-4 # kernels of 4 bits round, too
     assert torch.allclose(logits(model), logits(load_model(llama_dir, own, bits)[0]), atol=near)

@@ -100,6 +100,16 @@ def test_doccano_events(tmp_path):
     assert [e['event_type'] for e in got['event']] == ['meeting'] and len(got['entity']) == 3
 
 
+def test_label_studio_events(tmp_path):
+    link = {'type': 'relation', 'from_id': 't', 'to_id': 'w', 'direction': 'right', 'labels': ['who']}
+    marks = region(4, 10, 'exit', 'resign', id='t'), region(0, 3, 'person', 'Ann', id='w')
+    path = save(tmp_path/'e.json', [task({'text': 'Ann resigned.'}, *marks, link),
+                                    task({'text': 'Ann resigned.'}, marks[1])])
+    who = {'role': 'who', 'argument': 'Ann'}
+    events = [r['event'] for r in read(path, 'labelstudio', 'EE')[0]]
+    assert events == [[{'event_type': 'exit', 'event_trigger': 'resign', 'arguments': [who]}], []]
+
+
 def test_brat_pieces_and_relations_of_events(tmp_path):
     (tmp_path/'a.txt').write_text('The Upper\nValley Line opened, then closed.')
     save(tmp_path/'a.ann', 'T1\tcompany 4 9;10 21\tUpper Valley Line', 'T2\tOpen 22 28\topened',

@@ -184,16 +184,26 @@ def test_confidence_in_the_file(tmp_path):
     assert n
 
 
-def test_what_is_cut_off_is_mended():
-    assert repair_answer('{"a": ["x", "y') == ({'a': ['x', 'y']}, 'cut off')
-    cut = '{"a": [{"subject": "x", "object": "y"}, {"subj'
-    assert repair_answer(cut)[0]['a'][0] == {'subject': 'x', 'object': 'y'}
+def test_of_what_is_cut_off_only_whole_items_are_read():
+    cut_answers = {'{"a": ["x", "y': {'a': ['x']}, '{"a": ["x", "y ] }': {'a': ['x']}, '{"a": ["x", "y\\': {'a': ['x']},
+                   '{"a": ["x"], "b": ["y': {'a': ['x']}, '{"a": [], "b"': {'a': []}, '{"a": ["x': None,
+                   '{"a": [{"trigger": "t", "arguments": {"b": ["y", "z': None, '{"a": {"x": {"b": "y"}, "z': None,
+                   '{"a": [{"subject": "x", "object": "y"}, {"subj': {'a': [{'subject': 'x', 'object': 'y'}]},
+                   '<think>{"a": ["z"]}</think>{"a": ["x", "y': {'a': ['x']}}
+    for answer, found in cut_answers.items(): assert repair_answer(answer, ['a']) == (found, 'cut off')
+    assert repair_answer('{"a" = [x]}') == (None, 'broken JSON')
+    assert repair_answer('{"note": "b"} {"a": ["x"]}', ['a'])[0] == {'a': ['x']}
     assert repair_answer('nothing')[0] is None and repair_answer('{' * 50_000)[0] is None
 
 
 def test_half_characters_of_joined_answers_are_question_marks():
     written = '{"a": ["\\ud83d", "Ines"]}'
     assert join_answers([Answer(written, sure={}), Answer(written)]).text == '{"a": ["?", "Ines"]}'
+
+
+def test_pieces_are_joined_by_the_keys_asked():
+    pieces = [Answer('{"note": "of both"} {"a": ["Ines"]}'), Answer('{"a": ["Odda", "Por')]
+    assert join_answers(pieces, ['a']).text == '{"a": ["Ines", "Odda"]}'
 
 
 def test_orders_ask_the_embedded_model_again(tiny):

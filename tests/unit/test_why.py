@@ -1,4 +1,6 @@
 "Known causes of a bad score are named, with a line to look at."
+import json
+
 from iepile_nb.evaluate import CHECKS, evaluate, why
 from iepile_nb.lib.io import write_jsonl
 from helpers.prediction_rows import answered, entity, event
@@ -54,3 +56,21 @@ def test_default_rules_and_why_on_real_predictions(shared):
         result = evaluate(path, sort_by='source')
         assert len(result) == 3 and 60 < min(v for k, v in result['total'].items() if k.endswith('f1')) < 100
         assert all(f.count <= f.of and f.advice for f in why(path))
+
+
+def test_a_training_whose_loss_hardly_fell_is_named(tmp_path):
+    rows = answered('NER', [{'text': 'X x', 'entity': [entity('X')]}], answers=['{"a": []}'])
+    lora = tmp_path/'lora'
+    told = 'the loss hardly fell (0.77 at the start, 0.74 at the end): try a larger --learning_rate'
+    lora.mkdir()
+    write_jsonl(tmp_path/'p.json', rows)
+    for record in ('{"advice": null}', '[]', '{', '{"advice": 3}'):
+        (lora/'train_log.json').write_text(record)
+        assert 'taught little' not in causes(tmp_path/'p.json')
+    (lora/'train_log.json').write_text(json.dumps({'advice': told}))
+    for found in (why(tmp_path/'p.json'), why(rows, adapter=lora)):
+        assert 'taught little' in found[-1].cause and found[-1].example == told[:told.index(':')]
+        assert found[-1].advice == 'train again with a larger --learning_rate'
+    assert 'taught little' not in causes(rows)
+    right = answered('NER', [{'text': 'X x', 'entity': [entity('X')]}])
+    assert str(why(right, adapter=lora)).startswith('Nothing is wrong')

@@ -1,0 +1,158 @@
+"A handicap for empty lists changes that choice alone; tuning finds one only where it is surely better."
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from iepile_nb.grammar import ConstrainedWriter, answer_matcher
+from iepile_nb.infer import Extractor, predict
+from iepile_nb.lib.engine import decode
+from iepile_nb.lib.list_bias import ListBias, Place, choice, list_biases
+from iepile_nb.lib.tuning import (GRID, ListAnswer, best_handicap, bias_counts, label_handicaps,
+                                  tune_trained)
+from iepile_nb.lora import load_model
+from iepile_nb.prompt import encode_prompt, get_template
+from iepile_nb.questions import Question, encode, instruction
+from iepile_nb.tasks import TASKS
+
+ANSWERS = {
+    'NER': {'per"son': ['A, "x"]', '[]'], 'city': [], 'organisation': ['{}']},
+    'RE': {'born in': [{'subject': 'a', 'object': '"}]'}, {'subject': 'b', 'object': 'c'}],
+           'works for': []},
+    'EE': {'closure': [{'trigger': 'shut', 'arguments': {'place': 'NAN', 'owner': ['x', 'y']}}], 'opening': []},
+    'KG': {'person': {'Ines': {'born in': 'Lagos'}, 'Tove': {}}, 'city': {}}}
+
+
+def decisions(answer):
+    "What was decided about each label's list, read off the answer: empty, or values and an end."
+    for label, value in answer.items():
+        kinds = ['value', *['more'] * (len(value) - 1), 'end'] if value else ['empty']
+        yield from ((label, kind) for kind in kinds)
+
+
+@given(st.sampled_from(sorted(ANSWERS)), st.data())
+def test_choices_are_seen_however_the_text_is_cut(task, data):
+    text = encode(ANSWERS[task]).encode().decode('latin1')
+    place, seen, left = Place(), [], text
+    while left:
+        piece = left[:data.draw(st.integers(1, 6))]
+        if kind := choice(place.last, min(place.depth, 3), piece): seen.append((place.label, kind))
+        place.read(piece)
+        left = left[len(piece):]
+    # a piece that decides twice is known by its first choice, so some may be passed over, never made up
+    wanted = list(decisions(ANSWERS[task]))
+    assert all(pair in wanted for pair in seen)
+    place, seen = Place(), []
+    for c in text:
+        if kind := choice(place.last, min(place.depth, 3), c): seen.append((place.label, kind))
+        place.read(c)
+    assert seen == wanted
+
+
+@pytest.fixture(scope='module')
+def tiny(): return load_model('tiny', dtype='fp32')
+
+
+def answered(tiny, task, questions, text, bias, room=60):
+    model, tokenizer = tiny
+    query = instruction(task, 'en', questions, text)
+    prompt = encode_prompt(tokenizer, get_template('auto', tokenizer), query)
+    writer = ConstrainedWriter(tokenizer, answer_matcher(tokenizer, task, questions, text), room, bias)
+    decode(model, [prompt], [writer])
+    return json.loads(writer.text), writer
+
+
+@pytest.mark.parametrize('task,parts', [
+    ('NER', {}), ('RE', {}), ('KG', {'person': ('born in',), 'city': ('part of',)})])
+def test_it_moves_the_choice_and_nothing_else(tiny, task, parts):
+    task, text = TASKS[task], 'Ines Okafor was born in Lagos and works in Porto.'
+    questions = [Question(l, parts.get(l, ())) for l in ('person', 'city')]
+    plain, _ = answered(tiny, task, questions, text, None)
+    assert answered(tiny, task, questions, text, ListBias())[0] == plain
+    full, writer = answered(tiny, task, questions, text, ListBias(50.))
+    assert all(full.values()) and len(writer.leaning.margins) == 2
+    assert not any(answered(tiny, task, questions, text, ListBias(-50.))[0].values())
+    one = answered(tiny, task, questions, text, ListBias(-50., 0., {'city': 50.}))[0]
+    assert not one['person'] and one['city']
+
+
+def test_ends_of_lists(tiny):
+    task, questions = TASKS['NER'], [Question('person')]
+    text = 'Ines Okafor met Tove Lind.'
+    plain = answered(tiny, task, questions, text, None)[0]['person']
+    more = answered(tiny, task, questions, text, ListBias(0., 50.), room=40)[0]['person']
+    less = answered(tiny, task, questions, text, ListBias(0., -50.))[0]['person']
+    assert more[:len(plain)] == plain and len(more) > len(plain) and less == plain[:1]
+
+
+def test_the_same_in_batches(tiny):
+    model, tokenizer = tiny
+    asked = [Question('person'), Question('city')]
+    rows = [{'task': 'NER', 'instruction': instruction(TASKS['NER'], 'en', asked, t)} for t in
+            ('Ines sails.', 'Tove lives in Porto.', 'Nobody was there, and nothing happened.')]
+    bias = list_biases(2)
+    together = list(predict(rows, model, tokenizer, bias=bias))
+    assert together == list(predict(rows, model, tokenizer, bias=bias, batch_size=1))
+    assert together != list(predict(rows, model, tokenizer))
+
+
+def lists(margin, right, n):
+    return [[ListAnswer('a', margin, frozenset({i}), frozenset({i} if right else ()))] for i in range(n)]
+
+
+def test_a_handicap_needs_proof():
+    silent = lists(1., True, 40) + lists(3., False, 40) # right values not said, wrong ones further off
+    b, (low, _) = best_handicap(bias_counts(silent))
+    assert 1 < b <= 3 and low > 0
+    assert best_handicap(bias_counts(lists(-1., True, 40) + lists(2., False, 9)))[0] == 0
+    talkative = lists(-1., False, 60) + lists(-3., True, 40)
+    assert -3 < best_handicap(bias_counts(talkative))[0] < 0
+    assert best_handicap(bias_counts(lists(1., True, 1) + lists(-1., True, 3)))[0] == 0 # too few to know
+
+
+def test_a_label_of_its_own():
+    def named(label, some): return [[a._replace(label=label) for a in row] for row in some]
+    shy = named('shy', lists(3., True, 40))
+    loud = named('loud', lists(-2., True, 40) + lists(.5, False, 80))
+    found = label_handicaps(shy + loud, 0.)
+    assert set(found) == {'shy'} and found['shy'] > 3 and found['shy'] in GRID
+
+
+def test_tuning_goes_into_the_contract(tiny, tmp_path, root):
+    model, tokenizer = tiny
+    from iepile_nb.convert import convert
+    from iepile_nb.lib.contract import read_contract
+    from iepile_nb.lib.io import write_jsonl
+    from iepile_nb.records import read_records, read_schema
+    from iepile_nb.train import train
+    schema = read_schema(root/'data/demo/en/NER/schema.json', 'NER')
+    records = read_records(root/'data/demo/en/NER/train.json', limit=8)
+    rows = list(convert(records, schema, 'NER', 'en', 'train', source='demo'))
+    write_jsonl(tmp_path/'train.json', rows)
+    seen = []
+    def tuner(held, *args, **kw):
+        seen.append(held)
+        return {'NER': {'bias': {'empty': 1.5, 'end': 0., 'labels': {}}, 'f1': 50., 'plain_f1': 40.}}
+    file = tmp_path/'train.json'
+    options = dict(train_file=file, max_steps=1, save_strategy='no', disable_tqdm=True, lora_r=2)
+    record = train(output_dir=tmp_path/'lora', valid_file=file, tuner=tuner, **options)
+    assert seen[0] and record['tuning']['NER']['f1'] == 50
+    assert list_biases(None, read_contract(tmp_path/'lora')) == {'NER': ListBias(1.5)}
+    assert Extractor('tiny', adapter=str(tmp_path/'lora')).bias == {'NER': ListBias(1.5)}
+    assert Extractor('tiny', adapter=str(tmp_path/'lora'), list_bias=0).bias['NER'] == ListBias()
+    train(output_dir=tmp_path/'none', valid_file=file, tuner=tuner, tune_threshold=False, **options)
+    train(output_dir=tmp_path/'no rows', tuner=tuner, **options)
+    assert len(seen) == 1 and 'list_bias' not in read_contract(tmp_path/'none')
+
+
+def test_tuning_reports_what_two_real_runs_gave(tiny):
+    model, tokenizer = tiny
+    from iepile_nb.convert import convert
+    from iepile_nb.questions import Schema
+    records = [{'text': t, 'entity': [{'entity': e, 'entity_type': 'person'}]} for t, e in
+               (('Ines Okafor sails.', 'Ines Okafor'), ('Tove Lind met nobody.', 'Tove Lind'))]
+    rows = list(convert(records, Schema(['person', 'city']), 'NER', 'en', 'train', source='own'))
+    found = tune_trained(rows, model, tokenizer, get_template('auto', tokenizer))['NER']
+    assert found['rows'] == len(rows) and len(found['curve']['f1']) == len(GRID)
+    assert found['f1'] >= found['plain_f1'] and ListBias(**found['bias']) == ListBias()
