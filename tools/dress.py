@@ -28,7 +28,8 @@ def repo():
     return f"{ini['DEFAULT']['user']}/{ini['DEFAULT']['repo']}"
 
 
-def is_lesson(path): return path.parent.name == 'nbs' and path.name != 'index.ipynb'
+def is_lesson(path):
+    return path.parent.name == 'nbs' and path.name not in ('index.ipynb', 'glossary.ipynb')
 
 
 def notebooks():
