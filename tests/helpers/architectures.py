@@ -6,6 +6,7 @@ from conftest import PARROT
 
 from iepile_nb.base import seq2seq_answers
 from iepile_nb.infer import generate
+from iepile_nb.lib.baichuan import BaichuanConfig
 from iepile_nb.lib.io import UserError, write_jsonl
 from iepile_nb.lib.presets import choose_template
 from iepile_nb.lib.validation import score_answers
@@ -18,6 +19,7 @@ SIZES = dict(hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_atte
              num_key_value_heads=2, max_position_embeddings=512, **TOKENS)
 HEADS = dict(SIZES, head_dim=8)
 FALCON = dict(hidden_size=32, num_hidden_layers=2, num_attention_heads=4, bos_token_id=0, eos_token_id=1)
+BAICHUAN = dict(hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4, **TOKENS)
 CONFIGS = {
     'llama': lambda v: tf.LlamaConfig(vocab_size=v, **HEADS),
     'mistral': lambda v: tf.MistralConfig(vocab_size=v, sliding_window=64, **HEADS),
@@ -30,11 +32,14 @@ CONFIGS = {
     'falcon-alibi': lambda v: tf.FalconConfig(vocab_size=v, alibi=True, **FALCON),
     't5': lambda v: tf.T5Config(vocab_size=v, d_model=32, d_kv=8, d_ff=48, num_layers=2, num_heads=4,
                                 dropout_rate=0., decoder_start_token_id=2, eos_token_id=1, pad_token_id=2),
+    'baichuan-7b': lambda v: BaichuanConfig(vocab_size=v, **BAICHUAN, max_position_embeddings=512),
+    'baichuan-13b': lambda v: BaichuanConfig(vocab_size=v, **BAICHUAN),
     'gpt2': lambda v: tf.GPT2Config(vocab_size=v, n_embd=32, n_layer=2, n_head=4, bos_token_id=0,
                                     eos_token_id=1, resid_pdrop=0., embd_pdrop=0., attn_pdrop=0.),
 }
 # rows that are packed into one sequence stay apart
-APART = {'llama', 'mistral', 'qwen2', 'qwen3', 'gemma', 'gemma2', 'glm', 'gpt2'}
+APART = {'llama', 'mistral', 'qwen2', 'qwen3', 'gemma', 'gemma2', 'glm', 'gpt2', 'baichuan-7b',
+         'baichuan-13b'}
 
 
 def save_random(name, tokenizer, folder):

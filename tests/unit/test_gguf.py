@@ -75,7 +75,8 @@ def test_a_second_process_waits(packed):
 
 @pytest.mark.parametrize('content,says', [
     (b'', 'empty'), (b'GGML' * 9, 'not a GGUF file'),
-    (b'version https://git-lfs.github.com/spec/v1\n', 'git lfs pull'), (b'GGUF' + b'\x03\x00\x00\x00' * 9, 'cannot be unpacked')])
+    (b'version https://git-lfs.github.com/spec/v1\n', 'git lfs pull'),
+    (b'GGUF' + b'\x03\x00\x00\x00' * 9, 'cannot be unpacked')])
 def test_a_broken_file_is_one_line(tmp_path, cache, content, says):
     path = tmp_path/'broken.gguf'
     path.write_bytes(content)

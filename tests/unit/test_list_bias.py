@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from iepile_nb.grammar import ConstrainedWriter, answer_matcher
 from iepile_nb.infer import Extractor, predict
 from iepile_nb.lib.engine import decode
-from iepile_nb.lib.list_bias import ListBias, Place, choice, list_biases
+from iepile_nb.lib.list_bias import OTHER, ListBias, Place, choice, list_biases
 from iepile_nb.lib.tuning import (GRID, ListAnswer, best_handicap, bias_counts, label_handicaps,
                                   tune_trained)
 from iepile_nb.lora import load_model
@@ -20,7 +20,8 @@ ANSWERS = {
     'NER': {'per"son': ['A, "x"]', '[]'], 'city': [], 'organisation': ['{}']},
     'RE': {'born in': [{'subject': 'a', 'object': '"}]'}, {'subject': 'b', 'object': 'c'}],
            'works for': []},
-    'EE': {'closure': [{'trigger': 'shut', 'arguments': {'place': 'NAN', 'owner': ['x', 'y']}}], 'opening': []},
+    'EE': {'closure': [{'trigger': 'shut', 'arguments': {'place': 'NAN', 'owner': ['x', 'y']}}],
+           'opening': []},
     'KG': {'person': {'Ines': {'born in': 'Lagos'}, 'Tove': {}}, 'city': {}}}
 
 
@@ -37,7 +38,8 @@ def test_choices_are_seen_however_the_text_is_cut(task, data):
     place, seen, left = Place(), [], text
     while left:
         piece = left[:data.draw(st.integers(1, 6))]
-        if kind := choice(place.last, min(place.depth, 3), piece): seen.append((place.label, kind))
+        kind = choice(place.last, min(place.depth, 3), piece)
+        if kind in OTHER: seen.append((place.label(piece), kind))
         place.read(piece)
         left = left[len(piece):]
     # a piece that decides twice is known by its first choice, so some may be passed over, never made up
@@ -45,7 +47,8 @@ def test_choices_are_seen_however_the_text_is_cut(task, data):
     assert all(pair in wanted for pair in seen)
     place, seen = Place(), []
     for c in text:
-        if kind := choice(place.last, min(place.depth, 3), c): seen.append((place.label, kind))
+        kind = choice(place.last, min(place.depth, 3), c)
+        if kind in OTHER: seen.append((place.label(), kind))
         place.read(c)
     assert seen == wanted
 
@@ -91,7 +94,7 @@ def test_the_same_in_batches(tiny):
     asked = [Question('person'), Question('city')]
     rows = [{'task': 'NER', 'instruction': instruction(TASKS['NER'], 'en', asked, t)} for t in
             ('Ines sails.', 'Tove lives in Porto.', 'Nobody was there, and nothing happened.')]
-    bias = list_biases(2)
+    bias = list_biases(20)
     together = list(predict(rows, model, tokenizer, bias=bias))
     assert together == list(predict(rows, model, tokenizer, bias=bias, batch_size=1))
     assert together != list(predict(rows, model, tokenizer))
