@@ -29,7 +29,8 @@ docs: venv                       ## all shelves as a site: build/docs/html/index
 	python tools/docs.py
 
 export: venv                     ## notebooks -> package and README
-	python tools/dress.py && nbdev_export && nbdev_clean && python tools/clean.py && python tools/twins.py && python tools/picture.py && python tools/readme.py
+	python tools/figures.py && python tools/dress.py && nbdev_export && nbdev_clean && python tools/clean.py
+	python tools/twins.py && python tools/picture.py && python tools/readme.py
 
 clean:
 	rm -rf .venv build dist *.egg-info outputs

@@ -49,7 +49,8 @@ def repo():
     return f"{settings()['user']}/{settings()['repo']}"
 
 
-def is_lesson(path): return path.parent.name == 'nbs' and path.name != 'index.ipynb'
+def is_lesson(path):
+    return path.parent.name == 'nbs' and path.name not in ('index.ipynb', 'glossary.ipynb')
 
 
 def notebooks():

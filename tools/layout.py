@@ -21,6 +21,7 @@ HEAVY_NUMBERS = {*range(8, 16), *range(21, 24), 25}
 HEAVY_COMMANDS = {'cli.tiny'}
 FACADES = {'core', 'model'}   # they define nothing; nothing in the package imports them
 STUBS = {('train', 'cli.train')} # `torchrun -m iepile_nb.train`
+PAGES = {'index.ipynb', 'glossary.ipynb'} # prose that leads to the lessons
 SILENT = 'print', 'test_eq', 'test_fail', 'test_close' # calls that show no value
 
 
@@ -65,9 +66,9 @@ class Notebook:
 
 
 def notebooks():
-    "All notebooks: lessons, lib, cli."
+    "All notebooks that define or show something: lessons, lib, cli."
     paths = [p for folder in ('', 'lib', 'cli') for p in sorted((ROOT/'nbs'/folder).glob('*.ipynb'))]
-    return [Notebook(p) for p in paths if p.name != 'index.ipynb']
+    return [Notebook(p) for p in paths if p.name not in PAGES]
 
 
 def is_exported(code): return code.lstrip().startswith('#| export')
