@@ -13,7 +13,7 @@ from html import escape
 from pathlib import Path
 from typing import Iterator
 
-from ..questions import Schema, Task, unique
+from ..questions import Schema, Task
 from .io import input_error
 from .corpus_names import corpus_folder, plain_name
 from .tables import text_table
@@ -85,8 +85,12 @@ class Comparison(Scores):
 def protocol_notes(used: list[dict]) -> list[str]:
     "What to know about published scores."
     fits = lambda n, r: all(r[k] in n.get(f'{k}s', [r[k]]) for k in ('table', 'task', 'dataset', 'model'))
+    about = {}
+    for r in used:
+        if r['note']: about.setdefault((r['dataset'], r['note']), {})[r['model']] = None
     return [*(n['text'] for n in _published()['protocol'] if any(fits(n, r) for r in used)),
-            *unique(f"{r['model']} on {r['dataset']}: {r['note']}." for r in used if r['note'])]
+            *(f"{' and '.join(m) if len(m) < 3 else f'{len(m)} systems'} on {d}: {note}."
+              for (d, note), m in about.items())]
 
 # %% ../../nbs/lib/published.ipynb #rp2a0013
 @cache
