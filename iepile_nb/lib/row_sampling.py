@@ -65,7 +65,7 @@ def _bounds(marks, s):
     last = _smallest([m for k, ms in marks.items() for m in ms if m < bounds[k]], s.limit)
     return {k: min(b, last) for k, b in bounds.items()}
 
-# %% ../../nbs/lib/row_sampling.ipynb #73b135d7
+# %% ../../nbs/lib/row_sampling.ipynb #c943937d
 def sampled(
     rows: Callable[[], Iterable[dict]], # gives the rows, each time it is called
     s: RowSample,
@@ -81,6 +81,8 @@ def sampled(
     for key, mark, _ in marked(): marks.setdefault(key, array('Q')).append(mark)
     if not marks: raise UserError('no row is of these sources, tasks and language')
     bounds = _bounds(marks, s)
+    if not any(m < bounds[k] for k, ms in marks.items() for m in ms):
+        raise UserError('no row is left: none of these rows has an answer, so a pure_negative_ratio leaves nothing')
     for key, mark, line in marked():
         if mark >= bounds[key]: continue
         if counts is not None: counts[key[0]] += 1
