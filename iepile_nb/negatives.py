@@ -92,8 +92,8 @@ def names(task: str | Task, schema: Schema) -> list[str]:
 def _entry(d, key, path, what):
     "`d[key]`, or a `UserError` that names what there is."
     if key in d: return d[key]
-    hint = '; --source names another' if what == 'source' else ''
-    raise input_error(path, msg=f"no entry for {what} '{key}'; there is {', '.join(map(repr, sorted(d)))}{hint}")
+    there, hint = ', '.join(map(repr, sorted(d))), '; --source names another' * (what == 'source')
+    raise input_error(path, msg=f"no entry for {what} '{key}'; there is {there}{hint}")
 
 # %% ../nbs/06_negatives.ipynb #d67ab5b0
 def read_negatives(

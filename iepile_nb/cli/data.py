@@ -65,7 +65,8 @@ def _input_arguments(a):
     a('--schema_path', help='the labels (check, stats); auto = what the records use')
     a('--split', default='train', choices=['train', 'test'],
       help='test: annotations may be missing (%(default)s)')
-    a('--limit', type=at_least(1), help='stats, leak: only the first N records of a file; rows: at most N in all')
+    a('--limit', type=at_least(1),
+      help='stats, leak: only the first N records of a file; rows: at most N in all')
 
 def _form_arguments(a):
     "The format of what is read."
@@ -227,7 +228,8 @@ def _recipe(o):
 
 def _write_recipe(o):
     "A recipe for the datasets of a folder."
-    if not (o.language and o.tgt_path): raise UserError('--from_folder needs --language, and --tgt_path, a YAML file')
+    if not (o.language and o.tgt_path):
+        raise UserError('--from_folder needs --language, and --tgt_path, a YAML file')
     log.info('%s', LICENCE)
     recipe = recipe_from_folder(o.from_folder, o.language, o.hard_negative_path)
     write_recipe(o.tgt_path, recipe)

@@ -16,6 +16,8 @@ from ..tasks import TASKS
 from ..scoring import COUNTING_MODES, MATCHING, Result, macro, macro_note, score_table
 from ..certainty import DRAWS, compare_results, interval_note
 from ..evaluate import RULES, evaluate, why
+from ..lib.paper_tables import paper_tables
+from ..lib.suite import folder_scores
 from .common import Flag, at_least, command, old_flags
 
 # %% ../../nbs/cli/eval.ipynb #4c3eb56d
@@ -45,8 +47,7 @@ def _parser():
         epilog='example: iepile_eval outputs/NER/answers.json --sort_by source '
                '--report outputs/NER/report.html')
     a = p.add_argument
-    a('file', nargs='*', help='rows with label and output, one JSON object a line; several files are scored one '
-      'by one and together')
+    a('file', nargs='*', help='rows with label and output, one JSON object a line; one file or several')
     a('--path1', help='the same, as the original calls it')
     a('--task', type=str.upper, choices=list(TASKS), help='default: taken from the rows')
     a('--sort_by', default='', help='also score by source, label, language, length, task or any field')
@@ -124,13 +125,11 @@ def _save(result, target, spread):
         msg = f'the scores are not saved ({e.strerror or e}); --output names another place'
         return input_error(target, msg=msg)
 
-# %% ../../nbs/cli/eval.ipynb #2869ed2b
+# %% ../../nbs/cli/eval.ipynb #5b355424
 def _score_files(o, paths):
     "Score several files, print one table, and the paper's tables where they have a place."
     if o.why or o.report or o.errors or o.against or o.output:
         raise UserError('--why, --report, --errors, --against and --output are for one file; name one')
-    from iepile_nb.lib.paper_tables import paper_tables
-    from iepile_nb.lib.suite import folder_scores
     entries, known = {}, {}
     for path in map(str, paths):
         _refuse(o, path, _target(path))
@@ -143,6 +142,7 @@ def _score_files(o, paths):
     print_anywhere(score_table(entries | {f'mean of {len(paths)} files': _mean([entries[p] for p in paths])}),
                    *(x for t in tables for x in ('', t, *t.notes)), *notes, result.rules)
 
+# %% ../../nbs/cli/eval.ipynb #562f7463
 def _mean(entries):
     "The mean of each share over files that have it."
     keys = unique(k for e in entries for k, v in e.items() if isinstance(v, float))

@@ -70,7 +70,8 @@ def _run_arguments(p):
     "Which rows are answered, and what for."
     a = p.add_argument
     a('--limit', type=at_least(1), help='answer only the first N rows')
-    a('--nproc', type=at_least(1), default=1, help='processes that share the rows, one for each GPU (%(default)s)')
+    a('--nproc', type=at_least(1), default=1,
+      help='processes that share the rows, one for each GPU (%(default)s)')
     a('--overwrite', **SWITCH, default=False,
       help='begin afresh where an unfinished prediction was begun with something else')
     a('--parity', type=at_least(1), metavar='N',
@@ -167,7 +168,7 @@ def _asked(o, answers, maker, before):
     if maker.counts['prompts'] == maker.counts['empty'] and not before:
         raise input_error(o.input_file, msg='no row can be asked')
 
-# %% ../../nbs/cli/predict.ipynb #3d40759e
+# %% ../../nbs/cli/predict.ipynb #136bce18
 def answer_share(
     o,          # parsed arguments
     which: int, # the share, from 0
@@ -184,7 +185,8 @@ def _predict_shares(o, rows):
     check_devices(o.nproc)
     run_shares(answer_share, (o,), o.nproc)
     with ExitStack() as held:
-        journals = [held.enter_context(Journal(share_path(o.output_file, i, o.nproc))) for i in range(o.nproc)]
+        paths = [share_path(o.output_file, i, o.nproc) for i in range(o.nproc)]
+        journals = [held.enter_context(Journal(p)) for p in paths]
         for journal in journals: journal.begin({})
         _write_answers(o, shared_answers(rows, journals))
         for journal in journals: journal.remove()

@@ -5,14 +5,14 @@
 # %% auto #0
 __all__ = ['OTHER_RUN', 'NO_MATTER', 'main']
 
-# %% ../../nbs/cli/suite.ipynb #d80ba08c
+# %% ../../nbs/cli/suite.ipynb #987ad930
 import argparse
 from html import escape
 from pathlib import Path
 
 import orjson
 
-from ..lib.corpus_names import corpus_folder, plain_name
+from ..lib.corpus_names import plain_name
 from ..lib.io import UserError, atomic_write, in_notebook, input_error, log, write_jsonl
 from ..lib.tables import Table
 from ..lib.requests import RowFile
@@ -24,26 +24,32 @@ from ..evaluate import RULES, evaluate
 from .common import at_least, command
 from .predict import predict_options, run_predict
 
-# %% ../../nbs/cli/suite.ipynb #a8d1b5e5
+# %% ../../nbs/cli/suite.ipynb #b592dd7f
 def _parser():
     "The arguments of `iepile_suite`."
     p = argparse.ArgumentParser(
         prog='iepile_suite', allow_abbrev=False,
         description="Ask a model about every dataset of a folder, and print the paper's tables with it. "
                     'Takes all options of iepile_predict, too.',
-        epilog='example: iepile_suite --data data/demo --model_name_or_path tiny --limit 2 --out outputs/suite')
+        epilog='example: iepile_suite --data data/demo --limit 2 --out outputs/suite --max_new_tokens 60')
     a = p.add_argument
     a('--data', required=True, help="a folder in the corpus' layout (IE-en/NER/NAME/test.json, schema.json), "
                                     'or a YAML file that lists datasets')
     a('--out', default='outputs/suite', help='where rows, answers, scores and the page go (%(default)s)')
+    _run_arguments(a)
+    return p
+
+# %% ../../nbs/cli/suite.ipynb #d12ddefc
+def _run_arguments(a):
+    "What is asked, and how it is scored."
     a('--only', help='folders or datasets, with commas between them: ncbi,CrossNER,RAMS')
     a('--limit', type=at_least(1), help='only the first N records of each folder')
     a('--orders', type=at_least(1), default=5,
       help="orders of the labels in which relations of zero-shot sets are asked, as the paper's best of five "
            '(%(default)s)')
     a('--rules', default='default', choices=RULES, help="original: exactly as IEPile's script (%(default)s)")
-    a('--dry_run', '--dry-run', action='store_true', help='say what would be asked, and about how long it takes')
-    return p
+    a('--dry_run', '--dry-run', action='store_true',
+      help='say what would be asked, and about how long it takes')
 
 def _options(argv):
     "What the command knows, and the arguments of `iepile_predict`."
@@ -53,19 +59,18 @@ def _options(argv):
     argv = [*rest, '--input_file', str(o.rows), '--output_file', str(o.answers)]
     return o, argv, predict_options(argv)
 
-# %% ../../nbs/cli/suite.ipynb #3cd1e653
+# %% ../../nbs/cli/suite.ipynb #5650bef8
 def _chosen_sets(o):
     "The datasets that are asked."
     sets, wanted = find_sets(o.data), {plain_name(n) for n in (o.only or '').split(',') if n}
-    def names(s):
-        known = corpus_folder(s.task, s.source)
-        return {plain_name(n) for n in (s.source, s.source.partition('/')[0], known.dataset if known else s.source)}
+    names = lambda s: {plain_name(n) for n in (s.source, s.source.partition('/')[0], s.dataset)}
     chosen = [s for s in sets if not wanted or wanted & names(s)]
     if not chosen:
         there = ', '.join(sorted({s.source for s in sets}))
         raise UserError(f'--only {o.only}: no such dataset in {o.data}; there is {there}')
     return chosen
 
+# %% ../../nbs/cli/suite.ipynb #fe8fc28b
 def _write_rows(o):
     "Write the rows of all datasets; what they are, as a table."
     counts = []
@@ -73,13 +78,12 @@ def _write_rows(o):
         for s in _chosen_sets(o):
             n = -1
             for n, row in enumerate(suite_rows(s, o.limit, o.orders, o.rows)): yield row
-            known = corpus_folder(s.task, s.source)
             counts.append({'task': s.task, 'language': s.language, 'folder': s.source,
-                           'dataset': known.dataset if known else '', 'rows': n + 1})
+                           'dataset': s.dataset, 'rows': n + 1})
     write_jsonl(o.rows, rows())
     return Table(counts)
 
-# %% ../../nbs/cli/suite.ipynb #16ddf3f8
+# %% ../../nbs/cli/suite.ipynb #42872618
 OTHER_RUN = ('holds the answers of another model, other data or other options; name another --out, or begin '
              'afresh with --overwrite')
 NO_MATTER = 'input_file', 'output_file', 'nproc', 'overwrite', 'cache_dir' # to the answers
@@ -99,7 +103,7 @@ def _answer(o, argv, given):
     run_predict(argv)
     with atomic_write(note) as f: f.write(orjson.dumps(about))
 
-# %% ../../nbs/cli/suite.ipynb #94fed3bd
+# %% ../../nbs/cli/suite.ipynb #201b8786
 def _score(o, model):
     "Print, and write to a page and a file, what came out."
     result = evaluate(o.answers, rules=o.rules)
@@ -109,15 +113,15 @@ def _score(o, model):
     print(scores, '', *notes, *result.notes, sep='\n')
     out = Path(o.out)
     with atomic_write(out/'scores.json') as f:
-        f.write(orjson.dumps({'scores': scores, 'tables': {t.title: t for t in tables}, 'rules': result.rules},
-                             option=orjson.OPT_INDENT_2))
+        found = {'scores': scores, 'tables': {t.title: t for t in tables}, 'rules': result.rules}
+        f.write(orjson.dumps(found, option=orjson.OPT_INDENT_2))
     rows = html_table(list(scores[0]), [map(str, r.values()) for r in scores], words=3)
     about = ''.join(f'<p class="note">{n}</p>' for n in map(escape, [*notes, *result.notes, result.rules]))
     sections = [*((t.title, t.html()) for t in tables), ('Each folder', rows), ('How it is measured', about)]
     with atomic_write(out/'report.html') as f: f.write(html_report(f'Suite: {model}', sections).encode())
     print(f"{out/'report.html'}: open it in a browser")
 
-# %% ../../nbs/cli/suite.ipynb #9dcd154f
+# %% ../../nbs/cli/suite.ipynb #8da4cd34
 def _estimate(given, rows, n):
     "About how many seconds the answers take."
     import torch
@@ -140,7 +144,7 @@ def _plan(o, given, counts):
     took = f'{seconds / 3600:.1f} hours' if seconds > 5400 else f'{seconds / 60:.1f} minutes'
     print(f'{len(counts)} folders, {n} rows; roughly {took} in {given.nproc} processes on this machine')
 
-# %% ../../nbs/cli/suite.ipynb #bcb66940
+# %% ../../nbs/cli/suite.ipynb #6d3eaa91
 @command
 def main(argv):
     "Ask a model about all datasets of a folder."
@@ -150,5 +154,5 @@ def main(argv):
     _answer(o, argv, given)
     _score(o, given.model_name_or_path)
 
-# %% ../../nbs/cli/suite.ipynb #f127ecbe
+# %% ../../nbs/cli/suite.ipynb #5e0de125
 if __name__ == '__main__' and not in_notebook(): raise SystemExit(main())

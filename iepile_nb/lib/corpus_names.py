@@ -45,9 +45,9 @@ def corpus_folders() -> tuple[CorpusFolder, ...]:
             *(CorpusFolder(z['task'], z['language'], f, _group(z), parts[_group(z)], False)
               for z in unseen for f in z['folders']))
 
-# %% ../../nbs/lib/corpus_names.ipynb #aa40513c
-LICENCE = ("IEPile is under CC BY-NC-SA 4.0 (no commercial use); where the licence of a source dataset is stricter, "
-           'that one holds. What comes from ACE2005 is not in the public files; it needs the permission of the LDC')
+# %% ../../nbs/lib/corpus_names.ipynb #2a046754
+LICENCE = ('IEPile is under CC BY-NC-SA 4.0 (no commercial use); where the licence of a source dataset is '
+           'stricter, that one holds. What comes from ACE2005 is not in the public files; it needs the permission of the LDC')
 
 # %% ../../nbs/lib/corpus_names.ipynb #c185b494
 MADE_FROM = {'EET': 'EE', 'EEA': 'EE', 'SPO': 'RE'} # tasks without folders of their own

@@ -48,6 +48,7 @@ def is_hub_name(name: str | Path) -> bool:
     here = Path(name).exists() or Path(Path(name).parts[0] if Path(name).parts else '.').exists()
     return not here and str(name)[0] not in './~' and bool(re.fullmatch(HUB_NAME, str(name)))
 
+# %% ../../nbs/lib/iepile_rows.ipynb #ea797b9b
 def training_file(folder: str | Path) -> str: # a path
     "The training file of a folder. Raises `UserError` unless there is exactly one."
     found = sorted(p for p in Path(folder).iterdir() if re.fullmatch(r'train.*\.jsonl?', p.name))
@@ -147,7 +148,7 @@ def gather(
         open_[key].add(labels, found)
     for r in sorted([*closed, *open_.values()], key=lambda r: r.first): yield r.first, r.record
 
-# %% ../../nbs/lib/iepile_rows.ipynb #22bed9a8
+# %% ../../nbs/lib/iepile_rows.ipynb #b60a3d3d
 BUCKET_BYTES = 64 << 20 # of rows that are gathered in memory at a time
 
 def _text_number(row):
@@ -163,7 +164,7 @@ def _deal(rows, folder, n):
         for k, row in rows: out[_text_number(row) % n].write(orjson.dumps([k, row]) + b'\n')
     return files
 
-# %% ../../nbs/lib/iepile_rows.ipynb #fbe2c590
+# %% ../../nbs/lib/iepile_rows.ipynb #d0ec902d
 def gather_large(
     rows: Iterable[tuple[int, dict]],  # as for `gather`
     task: Task,
@@ -202,7 +203,7 @@ def read_iepile(path, task, bad=fail):
         names = ', '.join(f'{k} {v}' for k, v in others.items())
         log.info('%s: rows of other tasks are left out: %s', path, names)
 
-# %% ../../nbs/lib/iepile_rows.ipynb #84084262
+# %% ../../nbs/lib/iepile_rows.ipynb #f4cafe0f
 def iepile_schemas(
     path: str | Path, # of rows, see `read_iepile`
     task: Task,

@@ -43,7 +43,7 @@ def table_columns(name: str) -> list[Column]: # name: of `PAPER_TABLES`
     fields = 'task', 'language', 'metric', 'dataset', 'average'
     return unique(Column(*(r[k] for k in fields)) for r in published() if r['table'] == name)
 
-# %% ../../nbs/lib/paper_tables.ipynb #0f22bd31
+# %% ../../nbs/lib/paper_tables.ipynb #63993b3a
 class Cell(NamedTuple):
     "A number of a table, and over how many of its folders or columns it was taken."
     value: float
@@ -52,6 +52,7 @@ class Cell(NamedTuple):
 
     def __str__(self): return f'{self.value:.2f}' + '*' * (self.done < self.parts)
 
+# %% ../../nbs/lib/paper_tables.ipynb #25ba45a9
 FolderScores = dict[tuple[str, str], dict[str, float]] # F1 by task and folder, then by measure
 
 def dataset_cell(scores: FolderScores, c: Column) -> Cell | None:
@@ -72,7 +73,7 @@ def own_row(scores: FolderScores, columns: list[Column]) -> dict[Column, Cell]:
         row[c] = Cell(mean(row[x].value for x in of), len(of), len(of) + (not whole))
     return row
 
-# %% ../../nbs/lib/paper_tables.ipynb #94a4eacd
+# %% ../../nbs/lib/paper_tables.ipynb #a81f76c5
 def best_scores(orders: list[FolderScores]) -> FolderScores:
     "The best of several orders, for each folder and measure."
     found = {}
@@ -94,11 +95,11 @@ def own_rows(orders: list[FolderScores], columns: list[Column]) -> dict[str, dic
                                if (v := [r[c].value for r in rows])}
     return res
 
-# %% ../../nbs/lib/paper_tables.ipynb #becac65c
+# %% ../../nbs/lib/paper_tables.ipynb #3e71eec1
 class PaperTable(Table):
-    "A table of the paper with one's own rows. What is not complete stands in `notes`; `used`: the scores of its tasks."
+    "A table of the paper with one's own rows; `notes` say what is not complete."
     notes: list[str] = []
-    used: list[dict] = []
+    used: list[dict] = [] # the published scores of the tasks that one has scores of
 
     def html(self) -> str:
         "The table for a page, with its notes."
@@ -106,6 +107,7 @@ class PaperTable(Table):
         notes = ''.join(f'<p class="note">{escape(n)}</p>' for n in self.notes)
         return html_table(list(self[0]), rows, words=1) + notes
 
+# %% ../../nbs/lib/paper_tables.ipynb #eb78a974
 def _lacking(row, columns):
     "What one's own row is not, in sentences."
     for c in columns:
@@ -115,6 +117,7 @@ def _lacking(row, columns):
             left = [x.dataset for x in columns if not x.average and x[:3] == c[:3] and x not in row]
             yield f"{c.head} needs all its columns; not run: {', '.join(left)}."
 
+# %% ../../nbs/lib/paper_tables.ipynb #849d80b9
 def paper_table(
     name: str,                   # of `PAPER_TABLES`
     orders: list[FolderScores],  # one's own scores, for each order of the labels; mostly one
@@ -133,8 +136,10 @@ def paper_table(
     t.used = [r for r in used if any(x.task == r['task'] for x in own)]
     return t
 
-# %% ../../nbs/lib/paper_tables.ipynb #01c61729
-def paper_tables(orders: list[FolderScores]) -> tuple[list[PaperTable], list[str]]: # tables; notes on measuring
+# %% ../../nbs/lib/paper_tables.ipynb #005eee51
+def paper_tables(
+    orders: list[FolderScores], # one's own scores, as for `paper_table`
+) -> tuple[list[PaperTable], list[str]]: # tables; notes on how the paper measures
     "The paper's tables that one's own scores belong to."
     tables = [t for name in PAPER_TABLES if (t := paper_table(name, orders)).used]
     return tables, unique(protocol_notes([r for t in tables for r in t.used]))

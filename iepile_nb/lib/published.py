@@ -101,6 +101,7 @@ def published_names(task: str, source: str) -> list[str]:
     other = plain_name(source) != plain_name(folder.dataset)
     return [source] * bool(other and published(source)) + [folder.dataset]
 
+# %% ../../nbs/lib/published.ipynb #45ecc3c3
 def compare_published(
     results: Result | dict[str, Result], # one result, whose sources name the datasets; or {dataset: result}
 ) -> Comparison: # a row for each system, the best first; empty if nothing is published

@@ -177,7 +177,7 @@ def write_manifest(path: Path, recipe: dict, found: list[Ingredient]):
     manifest = {'recipe': recipe, 'sha256': hashes, 'counts': counts, 'versions': environment()}
     with atomic_write(path) as f: f.write(orjson.dumps(manifest, default=str, option=orjson.OPT_INDENT_2))
 
-# %% ../../nbs/lib/recipe.ipynb #752dab21
+# %% ../../nbs/lib/recipe.ipynb #19a9297c
 def folder_entry(folder: Path, language: str, negatives: tuple[str, dict] | None) -> dict | None:
     "The entry of a dataset's folder; None if its path names no task."
     parts = folder.resolve().parts
@@ -191,6 +191,7 @@ def folder_entry(folder: Path, language: str, negatives: tuple[str, dict] | None
         entry |= {'cluster_mode': True, 'hard_negative_path': path}
     return entry
 
+# %% ../../nbs/lib/recipe.ipynb #0a11063f
 def recipe_from_folder(
     folder: str | Path,   # in the corpus' layout: TASK/NAME/train.json and schema.json below it
     language: str,        # zh or en
@@ -208,11 +209,12 @@ def recipe_from_folder(
         raise input_error(folder, msg='no TASK/NAME/train.json with schema.json beside it, as in NER/ncbi')
     return {'seed': 42, 'dev_share': 0.0, 'datasets': entries}
 
-# %% ../../nbs/lib/recipe.ipynb #92478865
+# %% ../../nbs/lib/recipe.ipynb #70a31f3f
 def write_recipe(path: str | Path, recipe: dict):
     "Write a recipe as YAML, one dataset a line."
     import yaml
-    line = lambda d: yaml.safe_dump(d, default_flow_style=True, allow_unicode=True, sort_keys=False, width=10**6)
+    form = dict(default_flow_style=True, allow_unicode=True, sort_keys=False, width=10**6)
+    line = lambda d: yaml.safe_dump(d, **form)
     head = [f'# {LICENCE}', *(f'{k}: {v}' for k, v in recipe.items() if k != 'datasets'), 'datasets:']
     text = '\n'.join([*head, *(f'  - {line(e).strip()}' for e in recipe['datasets'])])
     with atomic_write(path) as f: f.write((text + '\n').encode())

@@ -109,7 +109,7 @@ def run_shares(
         for p, _ in running: p.terminate()
         for p, _ in running: p.join()
 
-# %% ../../nbs/lib/row_shares.ipynb #fc336e94
+# %% ../../nbs/lib/row_shares.ipynb #c6d5d36e
 def _wait(running):
     "Wait for processes; the first that fails says why."
     from multiprocessing.connection import wait
@@ -119,5 +119,5 @@ def _wait(running):
             i, p, heard = left.pop(sentinel)
             p.join()
             if not p.exitcode: continue
-            why = f'process {i} of {len(running)} ended early (exit code {p.exitcode}); the answers so far are kept'
-            raise UserError(heard.recv() if heard.poll() else why)
+            why = f'process {i} of {len(running)} ended early (exit code {p.exitcode})'
+            raise UserError(heard.recv() if heard.poll() else f'{why}; the answers so far are kept')

@@ -64,8 +64,8 @@ def _is_themes(d):
 
 def schema_themes(path: str | Path) -> list[str]:
     "The themes of an InstructIE schema file; none for any other schema."
-    values = schema_values(path)
-    return list(values[0]) if len(values) == 1 and isinstance(values[0], dict) and _is_themes(values[0]) else []
+    first, *others = schema_values(path) or [None]
+    return list(first) if isinstance(first, dict) and not others and _is_themes(first) else []
 
 # %% ../../nbs/lib/schema_files.ipynb #3aa07926
 def _three_lines(values, theme):

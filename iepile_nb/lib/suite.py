@@ -25,7 +25,7 @@ from ..certainty import reordered
 from ..evaluate import RULES
 from .paper_tables import FolderScores
 
-# %% ../../nbs/lib/suite.ipynb #f7916f09
+# %% ../../nbs/lib/suite.ipynb #7bf8218d
 @dataclass
 class SuiteSet:
     "A dataset to be asked."
@@ -33,12 +33,12 @@ class SuiteSet:
     language: str
     source: str     # its folder below that of the task; the name under which it is scored
     folder: Path    # has test.json and schema.json
-    unseen: bool = False # is it one of the paper's zero-shot sets?
-
     def __post_init__(self):
         known = corpus_folder(self.task, self.source)
-        self.unseen = bool(known and not known.seen)
+        self.dataset = known.dataset if known else ''   # as the paper calls it
+        self.unseen = bool(known and not known.seen)    # is it one of the paper's zero-shot sets?
 
+# %% ../../nbs/lib/suite.ipynb #b867b445
 def _language_of(parts):
     "The language that a path names, or None."
     found = (re.search(r'(?:^|[-_])(en|zh)(?:$|[-_])', p.lower()) for p in reversed(parts))
@@ -49,12 +49,13 @@ def set_of_folder(folder: Path) -> SuiteSet | None: # None if nothing says its t
     parts, task, source = folder.parts, None, None
     at = next((i for i in range(len(parts) - 2, -1, -1) if parts[i].upper() in TASKS), None)
     if at is not None: task, source = parts[at].upper(), '/'.join(parts[at + 1:])
-    known = next((f for t in ([task] if task else TASKS) if (f := corpus_folder(t, '/'.join(parts[-2:])))), None)
+    tasks, name = [task] if task else TASKS, '/'.join(parts[-2:])
+    known = next((f for t in tasks if (f := corpus_folder(t, name))), None)
     if known and not task: task, source = known.task, known.folder
     language = _language_of(parts) or known and known.language
     return SuiteSet(task, language, source, folder) if task and language else None
 
-# %% ../../nbs/lib/suite.ipynb #e8f1e4d4
+# %% ../../nbs/lib/suite.ipynb #433ffc02
 NONE_FOUND = ('no dataset here: a folder with test.json and schema.json is one, as IE-en/NER/NAME in the '
               "corpus' layout; a YAML file with a list `datasets` of folder, task, language does, too")
 
@@ -70,7 +71,7 @@ def find_sets(data: str | Path) -> list[SuiteSet]: # a folder, or a YAML file th
     if not sets: raise input_error(data, msg=NONE_FOUND)
     return sets
 
-# %% ../../nbs/lib/suite.ipynb #5a5beb5a
+# %% ../../nbs/lib/suite.ipynb #a1f24c2a
 SET_KEYS = 'folder', 'task', 'language', 'source'
 
 def list_sets(path: Path) -> list[SuiteSet]:
@@ -83,6 +84,7 @@ def list_sets(path: Path) -> list[SuiteSet]:
     if not isinstance(entries, list) or not entries: raise input_error(path, msg=NONE_FOUND)
     return [_listed_set(x, path, n) for n, x in enumerate(entries, 1)]
 
+# %% ../../nbs/lib/suite.ipynb #41a04a05
 def _listed_set(x, path, n):
     "An entry of a list, checked."
     wrong = lambda msg: input_error(path, msg=f'dataset {n}: {msg}')
@@ -97,7 +99,7 @@ def _listed_set(x, path, n):
     if task not in TASKS or language not in LANGUAGES: raise wrong("'task' and 'language' are needed")
     return SuiteSet(task, language, x.get('source') or (guess.source if guess else folder.name), folder)
 
-# %% ../../nbs/lib/suite.ipynb #646fd86d
+# %% ../../nbs/lib/suite.ipynb #162d81bf
 ORDER = ' order '
 
 def suite_rows(
@@ -117,7 +119,7 @@ def suite_rows(
     for k in range(orders):
         for r in reordered(rows, k): yield orjson.dumps(r | {'source': s.source + f'{ORDER}{k}' * bool(k)})
 
-# %% ../../nbs/lib/suite.ipynb #a8dcc032
+# %% ../../nbs/lib/suite.ipynb #7e4acdff
 def folder_scores(
     result: Result,          # of the answers to all rows
     rules: str = 'default',  # by which it was made
@@ -133,6 +135,7 @@ def folder_scores(
         rows.append(_score_row(task, name, k, scores, f1))
     return orders, Table(rows)
 
+# %% ../../nbs/lib/suite.ipynb #d4aa5145
 def _score_row(task, name, k, scores, f1):
     "A dataset in the table of all scores."
     shown = {key: round(v, 2) for key, v in f1.items()}
@@ -141,7 +144,7 @@ def _score_row(task, name, k, scores, f1):
             'texts': len(scores), 'F1': shown.get('f1', ''), 'trigger F1': shown.get('event_f1', ''),
             'argument F1': shown.get('argument_f1', '')}
 
-# %% ../../nbs/lib/suite.ipynb #3eabfd33
+# %% ../../nbs/lib/suite.ipynb #11ce6b25
 ANSWER_SHARE = .04 # of the speed of a matrix product that writing answers reaches
 
 def answer_seconds(
