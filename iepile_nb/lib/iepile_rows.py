@@ -12,6 +12,7 @@ from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from heapq import merge
+from logging import INFO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Callable, Iterable, Iterator
@@ -24,7 +25,8 @@ from ..questions import Question, RE, SENTENCES, Schema, Task
 from .io import UserError, fail, input_error, log, read_jsonl
 from ..tasks import EET, Events, KG, SPO, TASKS, read_instruction
 from .answers import parse_answer
-from .formats import build_each, importer
+from .formats import build_each, importer, say_once
+from .corpus_names import LICENCE
 from .hub import hub_error
 
 # %% ../../nbs/lib/iepile_rows.ipynb #9ffd94c4
@@ -38,6 +40,7 @@ def hub_file(
         if Path(name).exists(): return str(name)
         raise input_error(name, msg='no such file; check the path')
     repo, file = re.fullmatch(HUB_NAME, name).groups(default='train.json')
+    if repo.lower() == 'zjunlp/iepile': log.info('%s', LICENCE)
     try:
         from huggingface_hub import hf_hub_download
         return hf_hub_download(repo, file, repo_type='dataset')
@@ -197,6 +200,7 @@ def _rows_of(task, rows, path, others, bad):
 def read_iepile(path, task, bad=fail):
     "IEPile's train.json or dev.json: a local file, or one of the hub."
     others, file = Counter(), hub_file(str(path))
+    say_once(path, LICENCE, INFO)
     rows, buckets = read_jsonl(file, bad), -(-Path(file).stat().st_size // BUCKET_BYTES)
     yield from gather_large(_rows_of(task, rows, path, others, bad), task, path, bad, buckets)
     if others:

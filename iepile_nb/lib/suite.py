@@ -38,7 +38,7 @@ class SuiteSet:
         self.dataset = known.dataset if known else ''   # as the paper calls it
         self.unseen = bool(known and not known.seen)    # is it one of the paper's zero-shot sets?
 
-# %% ../../nbs/lib/suite.ipynb #b867b445
+# %% ../../nbs/lib/suite.ipynb #58209a89
 def _language_of(parts):
     "The language that a path names, or None."
     found = (re.search(r'(?:^|[-_])(en|zh)(?:$|[-_])', p.lower()) for p in reversed(parts))
@@ -47,8 +47,8 @@ def _language_of(parts):
 def set_of_folder(folder: Path) -> SuiteSet | None: # None if nothing says its task or language
     "The dataset of a folder, as its whole path and its name say."
     parts, task, source = folder.parts, None, None
-    at = next((i for i in range(len(parts) - 2, -1, -1) if parts[i].upper() in TASKS), None)
-    if at is not None: task, source = parts[at].upper(), '/'.join(parts[at + 1:])
+    at = next((i for i in range(len(parts) - 1, -1, -1) if parts[i].upper() in TASKS), None)
+    if at is not None: task, source = parts[at].upper(), '/'.join(parts[at + 1:] or parts[-2:])
     tasks, name = [task] if task else TASKS, '/'.join(parts[-2:])
     known = next((f for t in tasks if (f := corpus_folder(t, name))), None)
     if known and not task: task, source = known.task, known.folder

@@ -84,6 +84,12 @@ def test_a_list_of_folders(gold_model, tmp_path):
     assert tables['Zero-shot, Chinese'][-1]['NER Weibo'] == '100.00'
 
 
+def test_a_folder_that_is_called_like_its_task(tmp_path):
+    write_layout(tmp_path, {'IE-zh/NER': 'NER', 'IE-en/NER': 'NER'})
+    assert [(s.task, s.language, s.source) for s in suite.find_sets(tmp_path)] == [
+        ('NER', 'en', 'IE-en/NER'), ('NER', 'zh', 'IE-zh/NER')]
+
+
 def test_a_dry_run_says_rows_and_time(tmp_path, capsys):
     folders = dict(list(TWELVE.items())[5:8])
     args = ['--data', str(write_layout(tmp_path, folders)), '--out', str(tmp_path/'out'), '--limit', '1', '--dry-run']
