@@ -23,7 +23,8 @@ def gold_model(monkeypatch):
         found = []
         for _, r in read_jsonl(o.input_file):
             label, asked = json.loads(r['label']), json.loads(r['instruction'])['schema']
-            found.append({**r, 'output': json.dumps({} if r['source'] in empty else gold(r['task'], label, asked))})
+            said = {} if r['source'] in empty else gold(r['task'], label, asked)
+            found.append({**r, 'output': json.dumps(said)})
         write_jsonl(o.output_file, found)
     monkeypatch.setattr(suite, 'run_predict', answer)
     return calls
@@ -32,8 +33,9 @@ def gold_model(monkeypatch):
 def gold(task, label, asked):
     "The answer that names what is annotated."
     if task == 'NER': return {l: [e['entity'] for e in label if e['entity_type'] == l] for l in asked}
-    if task == 'RE': return {l: [{'subject': r['head'], 'object': r['tail']} for r in label if r['relation'] == l]
-                             for l in asked}
+    if task == 'RE':
+        pair = lambda r: {'subject': r['head'], 'object': r['tail']}
+        return {l: [pair(r) for r in label if r['relation'] == l] for l in asked}
     return {x['event_type']: [{'trigger': e['event_trigger'], 'arguments': {a['role']: a['argument']
                                                                             for a in e['arguments']}}
                               for e in label if e['event_type'] == x['event_type']] for x in asked}
@@ -59,7 +61,8 @@ def test_twelve_folders_become_the_papers_tables(gold_model, tmp_path, capsys):
 
 
 def test_a_finished_suite_asks_nothing_again_and_refuses_other_options(gold_model, tmp_path, capsys):
-    args = ['--data', str(write_layout(tmp_path/'corpus', {'IE-zh/NER/boson': 'NER'})), '--out', str(tmp_path/'out')]
+    corpus = write_layout(tmp_path/'corpus', {'IE-zh/NER/boson': 'NER'})
+    args = ['--data', str(corpus), '--out', str(tmp_path/'out')]
     assert suite.main(args) == 0 and suite.main([*args, '--nproc', '2']) == 0
     assert len(gold_model) == 1
     assert suite.main([*args, '--max_new_tokens', '9']) == 1 and '--overwrite' in capsys.readouterr().err
@@ -92,7 +95,8 @@ def test_a_folder_that_is_called_like_its_task(tmp_path):
 
 def test_a_dry_run_says_rows_and_time(tmp_path, capsys):
     folders = dict(list(TWELVE.items())[5:8])
-    args = ['--data', str(write_layout(tmp_path, folders)), '--out', str(tmp_path/'out'), '--limit', '1', '--dry-run']
+    args = ['--data', str(write_layout(tmp_path, folders)), '--out', str(tmp_path/'out'), '--limit', '1',
+            '--dry-run']
     assert suite.main([*args, '--orders', '1', '--nproc', '2']) == 0
     out = capsys.readouterr().out
     assert '3 folders, 3 rows' in out and 'in 2 processes' in out
@@ -111,7 +115,8 @@ def test_two_processes_answer_as_one_does_and_go_on(tmp_path):
 def test_another_number_of_processes_is_refused(tmp_path, capsys):
     write_jsonl(tmp_path/'rows.json', some_rows(3))
     share_path(tmp_path/'o.json', 0, 3).touch()
-    args = ['--input_file', str(tmp_path/'rows.json'), '--output_file', str(tmp_path/'o.json'), '--nproc', '2']
+    files = ['--input_file', str(tmp_path/'rows.json'), '--output_file', str(tmp_path/'o.json')]
+    args = [*files, '--nproc', '2']
     assert predict(args) == 1 and 'was begun with --nproc 3' in capsys.readouterr().err
 
 

@@ -18,12 +18,12 @@ from iepile_nb.tasks import TASKS
 def test_every_folder_is_a_dataset_of_the_paper():
     for f in corpus_folders():
         assert published(f.dataset, f.task), f
-        assert corpus_folder(f.task, f.folder) == f and corpus_folder(f.task, f'IE-x/{f.task}/{f.folder}') == f
+        assert corpus_folder(f.task, f.folder) == corpus_folder(f.task, f'IE-x/{f.task}/{f.folder}') == f
 
 
 @pytest.mark.parametrize(('task', 'name', 'there'), [
-    ('EE', 'FewFC', 'fewfc'), ('EEA', 'ACE2005', 'ACE05'), ('NER', 'ACE05', 'ACE2005'), ('NER', 'MIT Movie', 'mit-movie'),
-    ('SPO', 'CoNLL2004', 'conll04')])
+    ('EE', 'FewFC', 'fewfc'), ('EEA', 'ACE2005', 'ACE05'), ('NER', 'ACE05', 'ACE2005'),
+    ('NER', 'MIT Movie', 'mit-movie'), ('SPO', 'CoNLL2004', 'conll04')])
 def test_the_name_in_a_dictionary(task, name, there, tmp_path):
     (tmp_path/'d.json').write_text(json.dumps({task: {there: {'a': ['b']}, 'other': {}}}))
     assert same_dataset(task, name, ['other', there]) == there
@@ -32,8 +32,10 @@ def test_the_name_in_a_dictionary(task, name, there, tmp_path):
 
 def test_a_recipe_of_a_folder_can_be_mixed(tmp_path, capsys):
     write_layout(tmp_path/'IE-zh', {'IE-zh/EE/FewFC': 'EE', 'IE-zh/NER/boson': 'NER'}, ('train',))
-    (tmp_path/'d.json').write_text(json.dumps({'EE': {'fewfc': {'opening': ['closing'], 'closing': ['opening']}}}))
-    args = ['recipe', '--from_folder', str(tmp_path/'IE-zh'), '--language', 'zh', '--tgt_path', str(tmp_path/'r.yaml')]
+    known = {'opening': ['closing'], 'closing': ['opening']}
+    (tmp_path/'d.json').write_text(json.dumps({'EE': {'fewfc': known}}))
+    args = ['recipe', '--from_folder', str(tmp_path/'IE-zh'), '--language', 'zh', '--tgt_path',
+            str(tmp_path/'r.yaml')]
     assert main([*args, '--hard_negative_path', str(tmp_path/'d.json')]) == 0
     assert '2 datasets, 1 with hard negatives' in capsys.readouterr().out
     sets = read_recipe(tmp_path/'r.yaml')['datasets']
@@ -54,7 +56,8 @@ def test_a_sample_does_not_depend_on_the_order_of_the_rows(tmp_path):
     rows = some(200)
     def sample(*options):
         write_jsonl(tmp_path/'rows.json', rows)
-        assert main(['rows', '--src_path', str(tmp_path/'rows.json'), '--tgt_path', str(tmp_path/'o.json'), *options]) == 0
+        args = ['rows', '--src_path', str(tmp_path/'rows.json'), '--tgt_path', str(tmp_path/'o.json')]
+        assert main([*args, *options]) == 0
         return [r for _, r in read_jsonl(tmp_path/'o.json')]
     options = '--per_source', '9', '--pure_negative_ratio', '1', '--language', 'en'
     first = sample(*options)
@@ -62,7 +65,8 @@ def test_a_sample_does_not_depend_on_the_order_of_the_rows(tmp_path):
     key = lambda r: r['instruction']
     assert sorted(first, key=key) == sorted(sample(*options), key=key)
     assert all(sum(r['source'] == s for r in first) <= 9 for s in ('MSRA', 'ncbi', 'clue'))
-    assert len(sample('--limit', '7')) == 7 and sample('--limit', '7', '--seed', '1') != sample('--limit', '7')
+    few = sample('--limit', '7')
+    assert len(few) == 7 and sample('--limit', '7', '--seed', '1') != few
     assert {r['source'] for r in sample('--sources', 'NCBI-Disease,clue')} == {'ncbi', 'clue'}
 
 

@@ -50,7 +50,8 @@ def test_a_hub_that_does_not_answer(monkeypatch):
     import huggingface_hub
     monkeypatch.setattr(huggingface_hub, 'hf_hub_download', gone)
     for name in ('zjunlp/iepile/dev.json', 'zjunlp/iepile:dev.json'):
-        with pytest.raises(UserError, match='no such file here, and dev.json of zjunlp/iepile: cannot be had.*HF_END'):
+        said = 'no such file here, and dev.json of zjunlp/iepile: cannot be had.*HF_ENDPOINT'
+        with pytest.raises(UserError, match=said):
             read(name, 'iepile')
 
 
@@ -63,5 +64,6 @@ def test_a_file_of_the_hub_is_downloaded_once_and_read(monkeypatch, tmp_path):
         return str(tmp_path/'train.json')
     monkeypatch.setattr(huggingface_hub, 'hf_hub_download', download)
     assert len(read('zjunlp/iepile', 'iepile')[0]) == 1
-    assert settings(train_file='zjunlp/iepile:train.json', output_dir='o').train_file == str(tmp_path/'train.json')
+    o = settings(train_file='zjunlp/iepile:train.json', output_dir='o')
+    assert o.train_file == str(tmp_path/'train.json')
     assert asked == [('zjunlp/iepile', 'train.json', 'dataset')] * 2

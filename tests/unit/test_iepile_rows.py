@@ -43,29 +43,33 @@ def test_rows_far_apart_become_one_record_in_any_number_of_scratch_files():
     asked = [('a', 'x'), ('b', 'x'), ('a', 'y'), ('c', 'x'), ('d', 'x'), ('a', 'z'), ('b', 'x')]
     rows = [(n, row(*a)) for n, a in enumerate(asked, 1)]
     want = [(1, 'a'), (2, 'b'), (4, 'c'), (5, 'd'), (7, 'b')]
-    for n in (1, 2, 5): assert [(n, r['text']) for n, r in gather_large(rows, TASKS['NER'], 'f', buckets=n)] == want
+    for n in (1, 2, 5):
+        assert [(k, r['text']) for k, r in gather_large(rows, TASKS['NER'], 'f', buckets=n)] == want
 
 
 def test_one_text_of_two_sources_or_languages_is_two_records(tmp_path):
-    rows = [row('t', 'x', ['t'], 'a'), row('t', 'y', [], 'b'), row('t', 'z', [], 'a', 'zh'), row('t', 'w', [], 'a')]
+    rows = [row('t', 'x', ['t'], 'a'), row('t', 'y', [], 'b'), row('t', 'z', [], 'a', 'zh'),
+            row('t', 'w', [], 'a')]
     save(tmp_path/'rows.json', *rows)
     records, bad = read(tmp_path/'rows.json', 'iepile')
     assert [(r['source'], r['language'], len(r['entity'])) for r in records] == [
         ('a', 'en', 1), ('b', 'en', 0), ('a', 'zh', 0)] and not bad
     found = iepile_schemas(tmp_path/'rows.json', TASKS['NER'])
-    assert {k: s.labels for k, s in found.items()} == {('a', 'en'): ['x', 'w'], ('b', 'en'): ['y'], ('a', 'zh'): ['z']}
+    labels = {('a', 'en'): ['x', 'w'], ('b', 'en'): ['y'], ('a', 'zh'): ['z']}
+    assert {k: s.labels for k, s in found.items()} == labels
 
 
 @pytest.mark.parametrize('workers', ['1', '2'])
 def test_each_source_is_asked_its_own_labels_in_its_own_language(tmp_path, workers):
-    save(tmp_path/'rows.json', row('t', 'x', ['t'], 'a'), row('u', 'y', ['u'], 'b', 'zh'), row('v', 'w', [], 'a'))
-    args = ['--src_path', str(tmp_path/'rows.json'), '--from', 'iepile', '--schema_path', 'auto', '--task', 'NER',
-            '--tgt_path', str(tmp_path/'out.json'), '--workers', workers]
+    rows = row('t', 'x', ['t'], 'a'), row('u', 'y', ['u'], 'b', 'zh'), row('v', 'w', [], 'a')
+    save(tmp_path/'rows.json', *rows)
+    args = ['--src_path', str(tmp_path/'rows.json'), '--from', 'iepile', '--schema_path', 'auto',
+            '--task', 'NER', '--tgt_path', str(tmp_path/'out.json'), '--workers', workers]
     assert convert_command(args) == 0
     made = [json.loads(l) for l in (tmp_path/'out.json').read_text(encoding='utf-8').splitlines()]
     asked = [(r['source'], sorted(json.loads(r['instruction'])['schema'])) for r in made]
     assert asked == [('a', ['w', 'x']), ('b', ['y']), ('a', ['w', 'x'])]
-    assert SENTENCES['NER']['zh'] in made[1]['instruction'] and SENTENCES['NER']['en'] in made[0]['instruction']
+    for i, language in enumerate(('en', 'zh')): assert SENTENCES['NER'][language] in made[i]['instruction']
 
 
 def test_a_record_is_asked_the_labels_of_its_theme(tmp_path, capsys):
@@ -75,7 +79,8 @@ def test_a_record_is_asked_the_labels_of_its_theme(tmp_path, capsys):
     (tmp_path/'schema_en.json').write_text(json.dumps({'Person': [['p_born in_c'], ['born in']],
                                                        'Event': [['e_held in_c'], ['held in']]}))
     def run(src):
-        args = ['--src_path', str(src), '--from', 'instructie', '--schema_path', str(tmp_path/'schema_en.json'),
+        args = ['--src_path', str(src), '--from', 'instructie',
+                '--schema_path', str(tmp_path/'schema_en.json'),
                 '--task', 'RE', '--tgt_path', str(tmp_path/'out/rows.json')]
         return convert_command(args)
     for src in (tmp_path, tmp_path/'train_en.json'):
