@@ -233,9 +233,11 @@ def corpus() -> Table:
     "The 33 training sets of the paper; a size that no source gives is empty."
     from importlib import resources
     d = json.loads(resources.files('iepile_nb').joinpath('assets/datasets.json').read_text(encoding='utf-8'))
+    size = lambda r, part: '' if r.get(part) is None else r[part]
     return Table({'task': r['task'], 'language': r['language'], 'dataset': r['dataset'],
-                  'domain': r['domain'], 'labels': r['num_schemas'],
-                  'train': r.get('train', '')} for r in d['datasets'])
+                  'domain': r['domain'], 'labels': r['num_schemas'], 'hard negatives': r['hard_negatives'],
+                  'train': size(r, 'train'), 'dev': size(r, 'dev'), 'test': size(r, 'test'),
+                  'public': not r['license_restricted']} for r in d['datasets'])
 
 # %% ../nbs/04_dataset.ipynb #33f716b4
 COLOURS = {'NER': '#4c72b0', 'RE': '#dd8452', 'EE': '#55a868'}
@@ -249,7 +251,7 @@ def plot_corpus(sets: list[dict] | None = None):
     bars = a.barh([f"{r['dataset']} ({r['task']})" for r in known], [r['train'] for r in known],
                   color=[COLOURS[r['task']] for r in known])
     a.bar_label(bars, [r['labels'] for r in known], padding=3, fontsize=8)
-    a.set(xscale='log', xlabel='training texts', title='English sets, with their numbers of labels')
+    a.set(xscale='log', xlabel='training texts', title='Sets of known size, with their numbers of labels')
     a.tick_params(axis='y', labelsize=8)
     _plot_domains(sets, b)
     plain_frame(a, b)

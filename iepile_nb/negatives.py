@@ -16,6 +16,7 @@ from fastcore.basics import patch
 
 from .lib.extras import extra
 from .questions import Schema, Task, encode, unique
+from .lib.corpus_names import same_dataset
 from .lib.io import KeyedRandom, UserError, atomic_write, input_error
 from .lib.plots import readable_fonts
 from .lib.orders import ORDERS, binomial, nth_order, random_order, sorted_order
@@ -93,7 +94,8 @@ def names(task: str | Task, schema: Schema) -> list[str]:
 def _entry(d, key, path, what):
     "`d[key]`, or a `UserError` that names what there is."
     if key in d: return d[key]
-    raise input_error(path, msg=f"no entry for {what} '{key}'; there is {', '.join(map(repr, sorted(d)))}")
+    there, hint = ', '.join(map(repr, sorted(d))), '; --source names another' * (what == 'source')
+    raise input_error(path, msg=f"no entry for {what} '{key}'; there is {there}{hint}")
 
 # %% ../nbs/06_negatives.ipynb #d67ab5b0
 def read_negatives(
@@ -109,7 +111,8 @@ def read_negatives(
     except orjson.JSONDecodeError as e: raise input_error(path, msg=f'broken JSON ({e})') from None
     if not isinstance(d, dict): raise input_error(path, msg='a JSON object {label: [labels]} is expected')
     if any(isinstance(v, dict) for v in d.values()):
-        d = _entry(_entry(d, get_task(task).name, path, 'task'), source, path, 'source')
+        d = _entry(d, name := get_task(task).name, path, 'task')
+        d = _entry(d, same_dataset(name, source, d) or source, path, 'source')
     if not all(isinstance(v, list) and all(isinstance(x, str) for x in v) for v in d.values()):
         raise input_error(path, msg='every label should have a list of labels')
     return HardNegatives(d)

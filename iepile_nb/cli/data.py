@@ -7,7 +7,7 @@ __all__ = ['WHAT', 'EXAMPLE', 'main']
 
 # %% ../../nbs/cli/data.ipynb #12fd9356
 import argparse, os, re
-from collections import deque
+from collections import Counter, deque
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -15,15 +15,19 @@ from typing import Callable, NamedTuple
 
 import orjson
 
-from ..questions import encode, unique
-from ..lib.io import UserError, check_apart, in_notebook, input_error, is_array, text_id, write_jsonl
+from ..questions import LANGUAGES, encode, unique
+from ..lib.io import (UserError, check_apart, in_notebook, input_error, is_array, log, read_jsonl,
+                              text_id, write_jsonl)
 from ..lib.tables import Table
 from ..tasks import TASKS, get_task
 from ..records import infer_schema, numbered_records, read_records, read_schema
 from ..lib.formats import IMPORTERS, chosen_form, one_line
 from ..data import cleaned, leak, leak_counts, stats
 from ..lib.check import Report, mended
-from ..lib.recipe import mix, read_recipe
+from ..lib.recipe import mix, read_recipe, recipe_from_folder, write_recipe
+from ..lib.row_sampling import RowSample, sampled
+from ..lib.iepile_rows import hub_file
+from ..lib.corpus_names import LICENCE
 from ..lib.splits import texts_to_test
 from .common import at_least, command
 
@@ -37,7 +41,8 @@ def _share(s):
 WHAT = ("split: a training and a test file; schema: the labels that are annotated; "
         "check: every problem; stats: counts and lengths; leak: texts that several files share; "
         "clean: the paper's rules and repeated records; "
-        "recipe: several datasets to one training set, as a YAML file says")
+        "rows: a sample of ready training rows, such as IEPile's train.json; "
+        "recipe: several datasets to one training set, as a YAML file says, or such a file from a folder")
 EXAMPLE = ('example: iepile_data check --src_path data/NER/sample.json --task NER '
            '--schema_path data/NER/schema.json')
 
@@ -48,18 +53,20 @@ def _parser():
     p.add_argument('what', choices=list(_PARTS), help=WHAT)
     _input_arguments(p.add_argument)
     _output_arguments(p.add_argument)
+    _row_arguments(p.add_argument)
     return p
 
 # %% ../../nbs/cli/data.ipynb #b6477093
 def _input_arguments(a):
     "What is read, and how."
-    a('--src_path', required=True, nargs='+', help='the records; for leak two files or more')
+    a('--src_path', nargs='+', default=[], help='the records, rows or recipe; for leak two files or more')
     _form_arguments(a)
     a('--task', default='NER', type=str.upper, choices=list(TASKS), help='default %(default)s')
     a('--schema_path', help='the labels (check, stats); auto = what the records use')
     a('--split', default='train', choices=['train', 'test'],
       help='test: annotations may be missing (%(default)s)')
-    a('--limit', type=at_least(1), help='stats, leak: only the first N records of a file')
+    a('--limit', type=at_least(1),
+      help='stats, leak: only the first N records of a file; rows: at most N in all')
 
 def _form_arguments(a):
     "The format of what is read."
@@ -78,6 +85,21 @@ def _output_arguments(a):
     a('--split_num', type=at_least(1), help='stats: labels asked at a time')
     a('--threshold', type=_share, default=.8,
       help='leak: overlap from which texts are near, 0 to 1 (%(default)s)')
+
+# %% ../../nbs/cli/data.ipynb #5bb3d28b
+def _names(s): return [x for x in s.split(',') if x]
+
+def _row_arguments(a):
+    "Which rows are taken, and what a recipe is made of."
+    a('--sources', type=_names, default=[], help='rows: of these datasets, with commas between them')
+    a('--tasks', type=lambda s: _names(s.upper()), default=[], help='rows: of these tasks')
+    a('--language', choices=LANGUAGES, help='rows: which are taken; recipe: of the folder')
+    a('--per_source', type=at_least(1), help='rows: at most N of each dataset and task')
+    a('--pure_negative_ratio', type=float,
+      help='rows: at most so many without an answer for each with one, in each dataset and task')
+    a('--seed', type=int, default=42, help='rows: another seed is another sample (%(default)s)')
+    a('--from_folder', help="recipe: write one for a folder in the corpus' layout to --tgt_path")
+    a('--hard_negative_path', help='recipe: a dictionary for those datasets that it knows')
 
 # %% ../../nbs/cli/data.ipynb #82a2a2ce
 def _raw_lines(path, lines):
@@ -197,10 +219,33 @@ def _leak(o):
 
 # %% ../../nbs/cli/data.ipynb #d3131d7f
 def _recipe(o):
-    "Mix the datasets of a recipe, see `lib.recipe`."
+    "Mix the datasets of a recipe, or write one for a folder, see `lib.recipe`."
+    if o.from_folder: return _write_recipe(o)
+    if not o.src_path: raise UserError('recipe needs --src_path, a YAML file, or --from_folder')
     if not o.tgt_path:
         raise UserError('recipe needs --tgt_path, a folder for train.json, dev.json and manifest.json')
     print(mix(read_recipe(o.src_path[0]), o.tgt_path, o.src_path[0]))
+
+def _write_recipe(o):
+    "A recipe for the datasets of a folder."
+    if not (o.language and o.tgt_path):
+        raise UserError('--from_folder needs --language, and --tgt_path, a YAML file')
+    log.info('%s', LICENCE)
+    recipe = recipe_from_folder(o.from_folder, o.language, o.hard_negative_path)
+    write_recipe(o.tgt_path, recipe)
+    n, known = len(recipe['datasets']), sum('cluster_mode' in d for d in recipe['datasets'])
+    print(f'{o.tgt_path}: {n} datasets, {known} with hard negatives')
+
+# %% ../../nbs/cli/data.ipynb #8160d639
+def _rows(o):
+    "A sample of training rows, see `lib.row_sampling`."
+    tgt, file, counts = _target(o, 'a file for the rows'), hub_file(o.src_path[0]), Counter()
+    check_apart(tgt, file)
+    log.info('%s', LICENCE)
+    wanted = RowSample(o.sources, o.tasks, o.language, o.per_source, o.limit, o.pure_negative_ratio, o.seed)
+    n = write_jsonl(tgt, sampled(lambda: (row for _, row in read_jsonl(file)), wanted, counts))
+    print(Table({'task': task, 'source': source, 'rows': k} for (task, source), k in sorted(counts.items())))
+    print(f'{tgt}: {n} rows')
 
 # %% ../../nbs/cli/data.ipynb #104a7400
 class _Part(NamedTuple):
@@ -215,7 +260,8 @@ _PARTS = {
     'clean': _Part(_clean, 'form columns task schema_path split tgt_path'),
     'split': _Part(_split, 'form columns task tgt_path share'),
     'schema': _Part(_write_schema, 'form columns task tgt_path'),
-    'recipe': _Part(_recipe, 'tgt_path')}
+    'rows': _Part(_rows, 'tgt_path sources tasks language per_source pure_negative_ratio limit seed'),
+    'recipe': _Part(_recipe, 'tgt_path from_folder language hard_negative_path')}
 
 # %% ../../nbs/cli/data.ipynb #1b5cc6ef
 def _read_arguments(argv):
@@ -227,6 +273,7 @@ def _read_arguments(argv):
             raise UserError(f"{o.what} does not use --{'from' if k == 'form' else k}; leave it out")
     if o.what == 'check' and o.tgt_path and not o.fix:
         raise UserError('check writes nothing without --fix; leave --tgt_path out, or add --fix')
+    if not o.src_path and not o.from_folder: p.error('the following arguments are required: --src_path')
     if o.what != 'leak' and len(o.src_path) > 1:
         raise UserError(f'{o.what} takes one file; only leak compares several')
     return o
@@ -235,7 +282,7 @@ def _read_arguments(argv):
 def main(argv):
     "Look at annotated records."
     o = _read_arguments(argv)
-    if o.what not in ('leak', 'recipe'): o.form = chosen_form(o.src_path[0], o.form, o.columns)
+    if o.what not in ('leak', 'rows', 'recipe'): o.form = chosen_form(o.src_path[0], o.form, o.columns)
     _PARTS[o.what].run(o)
 
 # %% ../../nbs/cli/data.ipynb #f033ca39

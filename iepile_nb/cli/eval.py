@@ -10,12 +10,14 @@ import argparse, json, os, sys
 from functools import partial
 from pathlib import Path
 
-from ..questions import NAN
+from ..questions import NAN, unique
 from ..lib.io import UserError, atomic_write, check_apart, in_notebook, input_error
 from ..tasks import TASKS
-from ..scoring import COUNTING_MODES, MATCHING, Result, macro, macro_note
+from ..scoring import COUNTING_MODES, MATCHING, Result, macro, macro_note, score_table
 from ..certainty import DRAWS, compare_results, interval_note
 from ..evaluate import RULES, evaluate, why
+from ..lib.paper_tables import paper_tables
+from ..lib.suite import folder_scores
 from .common import Flag, at_least, command, old_flags
 
 # %% ../../nbs/cli/eval.ipynb #4c3eb56d
@@ -45,12 +47,12 @@ def _parser():
         epilog='example: iepile_eval outputs/NER/answers.json --sort_by source '
                '--report outputs/NER/report.html')
     a = p.add_argument
-    a('file', nargs='?', help='rows with label and output, one JSON object a line')
+    a('file', nargs='*', help='rows with label and output, one JSON object a line; one file or several')
     a('--path1', help='the same, as the original calls it')
     a('--task', type=str.upper, choices=list(TASKS), help='default: taken from the rows')
     a('--sort_by', default='', help='also score by source, label, language, length, task or any field')
     a('--limit', type=at_least(1), help='read only the first N rows')
-    a('--output', help='where the scores go (default: output_msg/FILE beside the input)')
+    a('--output', help='where the scores of one file go (default: output_msg/FILE beside the input)')
     _add_rules(a)
     _add_parts(a)
     old_flags(p, [Flag('--language', 'the rows say what was asked'),
@@ -93,14 +95,18 @@ def _refuse(o, path, target):
 # %% ../../nbs/cli/eval.ipynb #2a941e7b
 @command
 def main(argv):
-    "Score a prediction file."
+    "Score prediction files."
     p = _parser()
     o = p.parse_args(argv)
-    if not (path := o.file or o.path1): p.error('which file? iepile_eval FILE')
-    target = Path(o.output) if o.output else Path(path).parent/'output_msg'/Path(path).name
+    paths = unique([*o.file, *([o.path1] if o.path1 else [])])
+    if not paths: p.error('which file? iepile_eval FILE')
+    if len(paths) > 1: return _score_files(o, paths)
+    path, target = paths[0], Path(o.output) if o.output else _target(paths[0])
     _refuse(o, path, target)
     if o.why: print_anywhere(why(path, o.task, o.limit, o.checkpoint_dir))
     else: _score(o, path, target)
+
+def _target(path): return Path(path).parent/'output_msg'/Path(path).name
 
 # %% ../../nbs/cli/eval.ipynb #e8990d59
 def _score(o, path, target):
@@ -121,6 +127,30 @@ def _save(result, target, spread):
     except OSError as e:
         msg = f'the scores are not saved ({e.strerror or e}); --output names another place'
         return input_error(target, msg=msg)
+
+# %% ../../nbs/cli/eval.ipynb #5b355424
+def _score_files(o, paths):
+    "Score several files, print one table, and the paper's tables where they have a place."
+    if o.why or o.report or o.errors or o.against or o.output:
+        raise UserError('--why, --report, --errors, --against and --output are for one file; name one')
+    entries, known = {}, {}
+    for path in map(str, paths):
+        _refuse(o, path, _target(path))
+        result = evaluate(path, task=o.task, rules=o.rules, match_mode=o.match_mode, limit=o.limit,
+                          matching=o.matching, sort_by=o.sort_by)
+        if problem := _save(result, _target(path), None): raise problem
+        entries |= {path if k == 'total' else f'{path}: {k}': v for k, v in result.items()}
+        known |= folder_scores(result, o.rules)[0][0]
+    tables, notes = paper_tables([known])
+    print_anywhere(score_table(entries | {f'mean of {len(paths)} files': _mean([entries[p] for p in paths])}),
+                   *(x for t in tables for x in ('', t, *t.notes)), *notes, result.rules)
+
+# %% ../../nbs/cli/eval.ipynb #562f7463
+def _mean(entries):
+    "The mean of each share over files that have it."
+    keys = unique(k for e in entries for k, v in e.items() if isinstance(v, float))
+    shares = {k: [e[k] for e in entries if k in e] for k in keys}
+    return {k: sum(v) / len(v) for k, v in shares.items()}
 
 # %% ../../nbs/cli/eval.ipynb #429e826a
 def print_anywhere(*parts):

@@ -55,6 +55,8 @@ def _shape(kind, hidden, inner, layers, heads, vocabulary, kv_heads=None, **more
 
 _13B = 5120, 13824, 40, 40
 SHAPES = { # hidden size, inner size, layers, heads, vocabulary
+    'smollm2-135m': _shape('llama', 576, 1536, 30, 9, 49152, 3, tie_word_embeddings=True),
+    'gemma3-270m': _shape('gemma3_text', 640, 2048, 18, 4, 262144, 1, head_dim=256, tie_word_embeddings=True),
     'meta-llama/llama-2-13b-chat-hf': _shape('llama', *_13B, 32000),
     'zjunlp/oneke': _shape('llama', *_13B, 55296),
     'zjunlp/knowlm-13b-ie': _shape('llama', *_13B, 32000),

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Iterator
 
 from .io import UserError, in_notebook, input_error, log
+from .iepile_rows import hub_file, is_hub_name
 
 # %% ../../nbs/lib/options.ipynb #24a114da
 @dataclass
@@ -140,6 +141,11 @@ def _usual(told):
     if told.get('lora_r'): usual.pop('lora_alpha', None)
     return usual
 
+# %% ../../nbs/lib/options.ipynb #26b2fd77
+def _at_hand(name):
+    "The path of a file of rows; one of the hub is downloaded."
+    return hub_file(name) if isinstance(name, str) and is_hub_name(name) else name
+
 # %% ../../nbs/lib/options.ipynb #aa0b6264
 def settings(**given) -> TrainOptions:
     "All options of a run. Raises `UserError` for what cannot be had, `TypeError` for an unknown name."
@@ -154,6 +160,7 @@ def settings(**given) -> TrainOptions:
     o = TrainOptions(**{k: v for k, v in {**told, **chosen}.items() if k in OPTIONS})
     o.others = {k: v for k, v in {**told, **chosen}.items() if k not in OPTIONS}
     o.given, o.chosen = given, chosen
+    o.train_file, o.valid_file = map(_at_hand, (o.train_file, o.valid_file))
     for refused, why in (*_too_small(o), *_not_offered(o), *_contradictions(o)):
         if refused: raise UserError(why)
     without_deepspeed(o)

@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['KIND_NAMES', 'READERS', 'ENDED', 'InputOptions', 'ConvertOptions', 'whole_number', 'truth', 'source_of',
            'TypedRelations', 'load_schema', 'load_negatives', 'Block', 'read_blocks', 'block_records', 'Part', 'Piece',
-           'BlockConverter', 'start_worker', 'interrupts_held_back', 'convert_block', 'finished', 'worker_pool',
-           'convert_in_pool', 'Conversion']
+           'BlockConverter', 'group_options', 'start_worker', 'interrupts_held_back', 'convert_block', 'finished',
+           'worker_pool', 'convert_in_pool', 'Conversion']
 
 # %% ../../nbs/lib/parallel.ipynb #b0c3e7bd
 import math, re, signal
@@ -33,6 +33,7 @@ from ..records import (are_plain, check_any, check_record, infer_schema, read_re
 from ..negatives import HardNegatives, names, read_negatives
 from ..convert import RowOptions, thinned
 from .fast_rows import FastRows
+from .schema_groups import SchemaGroups, schema_groups
 
 # %% ../../nbs/lib/parallel.ipynb #7c9e6396
 @dataclass
@@ -216,20 +217,38 @@ class Piece(NamedTuple):
 # %% ../../nbs/lib/parallel.ipynb #48770681
 class BlockConverter:
     "Makes the rows of blocks. Raises what `RowOptions` raises."
-    def __init__(self, o: ConvertOptions, schema: Schema, negatives: dict | None, part: Part | None = None):
-        self.o, self.schema, self.part = o, schema, part
-        self.rows = FastRows(o.row_options(schema, negatives))
-        self.task = self.rows.task
+    def __init__(self, o: ConvertOptions, schema: Schema, negatives: dict | None, part: Part | None = None,
+                 groups: SchemaGroups | None = None):
+        self.o, self.schema, self.part, self.groups = o, schema, part, groups
+        self.rows = {None: FastRows(o.row_options(schema, negatives))} # by group
+        self.task = self.rows[None].task
 
-    def convert(self, block: Block, limit: int | None = None) -> Piece:
-        "The rows of a block, or of its first `limit` records."
-        records = block_records(block, self.o, self.task)[:limit]
-        n, annotated = len(records), any(r.get(self.task.key) for r in records)
-        if self.part: records = [r for r in records if self.part.has(r)]
-        self.rows.options.strange.clear()
-        lines = b''.join(map(self.rows.lines, records))
-        ambiguities = Counter(self.task.ambiguities(records, self.schema))
-        return Piece(lines, lines.count(b'\n'), n, annotated, ambiguities, Counter(self.rows.options.strange))
+    def lines(self, record: dict) -> bytes:
+        "The rows of a record, each with its end."
+        if not self.groups: return self.rows[None].lines(record)
+        group = self.groups.of(record)
+        if group not in self.rows:
+            o = group_options(self.o, self.groups, group)
+            self.rows[group] = FastRows(o.row_options(self.groups[group], self.groups.negatives.get(group)))
+        return self.rows[group].lines(record)
+
+# %% ../../nbs/lib/parallel.ipynb #af6efba9
+def group_options(o: ConvertOptions, groups: SchemaGroups, group: tuple) -> ConvertOptions:
+    "The options for a group of records: with its source and language, where it says them."
+    said = dict(zip(groups.keys, group))
+    return replace(o, source=said.get('source') or o.source, language=said.get('language') or o.language)
+
+@patch
+def convert(self: BlockConverter, block: Block, limit: int | None = None) -> Piece:
+    "The rows of a block, or of its first `limit` records."
+    records = block_records(block, self.o, self.task)[:limit]
+    n, annotated = len(records), any(r.get(self.task.key) for r in records)
+    if self.part: records = [r for r in records if self.part.has(r)]
+    for rows in self.rows.values(): rows.options.strange.clear()
+    lines = b''.join(map(self.lines, records))
+    ambiguities = Counter(self.task.ambiguities(records, self.schema))
+    strange = sum((rows.options.strange for rows in self.rows.values()), Counter())
+    return Piece(lines, lines.count(b'\n'), n, annotated, ambiguities, strange)
 
 # %% ../../nbs/lib/parallel.ipynb #51373230
 class _Worker:
@@ -304,8 +323,13 @@ class Conversion:
     def __init__(self, o: ConvertOptions):
         self.o, self.task = replace(o, source=o.source or source_of(o.src_path)), get_task(o.task)
         self.source = self.o.source
-        self.schema = load_schema(o, self.records)
-        self.negatives = load_negatives(o, self.task, self.schema, self.source)
+        self.groups = schema_groups(o, self.task)
+        auto = self.groups and o.schema_path == 'auto'
+        self.schema = self.groups.whole() if auto else load_schema(o, self.records)
+        self.negatives = None if self.groups else load_negatives(o, self.task, self.schema, self.source)
+        for g, schema in (self.groups or {}).items():
+            source = group_options(self.o, self.groups, g).source
+            self.groups.negatives[g] = load_negatives(o, self.task, schema, source)
         self.o.row_options(self.schema, self.negatives) # refuses what makes no sense before anything is read
         self.n, self.ambiguities, self.strange = 0, Counter(), Counter()
 
@@ -318,7 +342,7 @@ class Conversion:
 @patch
 def pieces(self: Conversion, beside: str | Path, part: Part | None = None) -> Iterator[Piece]:
     "Convert the file, or the texts of a part, piece by piece; see `write`."
-    settings, left = (self.o, self.schema, self.negatives, part), self.o.limit
+    settings, left = (self.o, self.schema, self.negatives, part, self.groups), self.o.limit
     if self.o.workers > 1 and not left:
         yield from convert_in_pool(read_blocks(self.o, self.task, 1 << 17), self.o.workers, beside, *settings)
         return

@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['RECIPE_KEYS', 'FLAG_OF', 'FIELD_OF', 'PARTS', 'read_recipe', 'recipe_problem', 'errors_at', 'entry_options',
-           'Ingredient', 'ingredient', 'write_shuffled', 'mixed', 'mix', 'write_manifest']
+           'Ingredient', 'ingredient', 'write_shuffled', 'mixed', 'mix', 'write_manifest', 'folder_entry',
+           'recipe_from_folder', 'write_recipe']
 
 # %% ../../nbs/lib/recipe.ipynb #4b07874f
 import math, random
@@ -19,7 +20,9 @@ import orjson
 
 from .io import (UserError, atomic_write, check_apart, environment, input_error, part_file,
                               write_jsonl)
+from .corpus_names import LICENCE, same_dataset
 from .tables import Table
+from ..tasks import TASKS
 from ..convert import is_pure_negative, line_mark
 from .parallel import Conversion, ConvertOptions, Part
 
@@ -173,3 +176,45 @@ def write_manifest(path: Path, recipe: dict, found: list[Ingredient]):
     counts = [x.counts() for x in found]
     manifest = {'recipe': recipe, 'sha256': hashes, 'counts': counts, 'versions': environment()}
     with atomic_write(path) as f: f.write(orjson.dumps(manifest, default=str, option=orjson.OPT_INDENT_2))
+
+# %% ../../nbs/lib/recipe.ipynb #19a9297c
+def folder_entry(folder: Path, language: str, negatives: tuple[str, dict] | None) -> dict | None:
+    "The entry of a dataset's folder; None if its path names no task."
+    parts = folder.resolve().parts
+    at = next((i for i in range(len(parts) - 2, -1, -1) if parts[i].upper() in TASKS), None)
+    if at is None: return None
+    task, source = parts[at].upper(), '/'.join(parts[at + 1:])
+    entry = {'src_path': str(folder/'train.json'), 'schema_path': str(folder/'schema.json'), 'task': task,
+             'language': language, 'source': source, 'weight': 1}
+    path, known = negatives or ('', {})
+    if same_dataset(task, source, known.get(task, {})):
+        entry |= {'cluster_mode': True, 'hard_negative_path': path}
+    return entry
+
+# %% ../../nbs/lib/recipe.ipynb #0a11063f
+def recipe_from_folder(
+    folder: str | Path,   # in the corpus' layout: TASK/NAME/train.json and schema.json below it
+    language: str,        # zh or en
+    negatives: str | Path | None = None, # a nested dictionary of hard negatives
+) -> dict:                # a recipe, see `read_recipe`
+    "A recipe for all datasets of a folder. Raises `UserError` if there are none."
+    known = None
+    if negatives:
+        try: known = str(negatives), orjson.loads(Path(negatives).read_bytes())
+        except (OSError, orjson.JSONDecodeError) as e:
+            raise input_error(negatives, msg=f'no dictionary of hard negatives ({e})') from None
+    found = sorted(p.parent for p in Path(folder).rglob('train.json') if (p.parent/'schema.json').is_file())
+    entries = [e for f in found if (e := folder_entry(f, language, known))]
+    if not entries:
+        raise input_error(folder, msg='no TASK/NAME/train.json with schema.json beside it, as in NER/ncbi')
+    return {'seed': 42, 'dev_share': 0.0, 'datasets': entries}
+
+# %% ../../nbs/lib/recipe.ipynb #70a31f3f
+def write_recipe(path: str | Path, recipe: dict):
+    "Write a recipe as YAML, one dataset a line."
+    import yaml
+    form = dict(default_flow_style=True, allow_unicode=True, sort_keys=False, width=10**6)
+    line = lambda d: yaml.safe_dump(d, **form)
+    head = [f'# {LICENCE}', *(f'{k}: {v}' for k, v in recipe.items() if k != 'datasets'), 'datasets:']
+    text = '\n'.join([*head, *(f'  - {line(e).strip()}' for e in recipe['datasets'])])
+    with atomic_write(path) as f: f.write((text + '\n').encode())

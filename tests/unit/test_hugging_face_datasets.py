@@ -1,6 +1,7 @@
 "Datasets of tokens and tags: loaded, on disk, and on a hub that does not answer."
 import pytest
 from helpers.data_files import INES, ROW, read, save
+from iepile_nb.lib.options import settings
 from iepile_nb.lib.io import UserError
 
 TOKENS = ['Ines', 'Okafor', 'left', 'Odda', '.']
@@ -46,14 +47,23 @@ def test_a_hub_that_does_not_answer(monkeypatch):
     monkeypatch.setattr(datasets, 'load_dataset', gone)
     with pytest.raises(UserError, match='a/b: .*no route.*wanted: split x.*HF_ENDPOINT.*local path'):
         read('a/b:x', 'hf')
-    with pytest.raises(UserError, match='wanted: hf://datasets/zjunlp/iepile/dev.json.*HF_ENDPOINT'):
-        read('zjunlp/iepile/dev.json', 'iepile')
+    import huggingface_hub
+    monkeypatch.setattr(huggingface_hub, 'hf_hub_download', gone)
+    for name in ('zjunlp/iepile/dev.json', 'zjunlp/iepile:dev.json'):
+        said = 'no such file here, and dev.json of zjunlp/iepile: cannot be had.*HF_ENDPOINT'
+        with pytest.raises(UserError, match=said):
+            read(name, 'iepile')
 
 
-def test_a_hub_that_falls_silent(monkeypatch):
-    import datasets
-    def cut(*a, **k):
-        yield ROW
-        raise OSError('reset')
-    monkeypatch.setattr(datasets, 'load_dataset', cut)
-    with pytest.raises(UserError, match='its next rows'): read('zjunlp/iepile', 'iepile')
+def test_a_file_of_the_hub_is_downloaded_once_and_read(monkeypatch, tmp_path):
+    import huggingface_hub
+    asked = []
+    def download(repo, file, repo_type):
+        asked.append((repo, file, repo_type))
+        save(tmp_path/'train.json', ROW)
+        return str(tmp_path/'train.json')
+    monkeypatch.setattr(huggingface_hub, 'hf_hub_download', download)
+    assert len(read('zjunlp/iepile', 'iepile')[0]) == 1
+    o = settings(train_file='zjunlp/iepile:train.json', output_dir='o')
+    assert o.train_file == str(tmp_path/'train.json')
+    assert asked == [('zjunlp/iepile', 'train.json', 'dataset')] * 2
