@@ -13,7 +13,8 @@ from typing import NamedTuple
 import torch
 
 from ..base import pick_dtype
-from .memory import Plan, available_memory, plan, shape_of
+from .gpus import Card
+from .memory import Plan, available_memory, plan, plan_memory, shape_of
 from .presets import model_size, preset
 from .tables import Table
 
@@ -47,7 +48,7 @@ def what_fits(
     memory, dtype = memory or available_memory(), dtype or pick_dtype()
     shape = shape_of(base, dtype, 16)
     for bits, rows, checkpointing in WISHES:
-        need = plan(shape, [(length, answer)], bits, rows, checkpointing=checkpointing, memory=memory).total
+        need = sum(plan_memory(shape, bits, rows, length, rows * answer, checkpointing).values())
         fit = Fit(machine or machine_name(), memory, dtype, bits, rows, checkpointing, need)
         if fit.fits: break
     return fit
@@ -92,8 +93,9 @@ def preset_plan(
     "Memory and seconds that the training of a preset is expected to take."
     o, (memory, speed, dtype) = preset(name), MACHINES[machine or MEANT_FOR[name]]
     shape = shape_of(o['model_name_or_path'], dtype, o['lora_r'])
-    return plan(shape, [(length, answer)] * rows, o['bits'], o['per_device_train_batch_size'],
-                o['num_train_epochs'], memory=memory, speed=speed)
+    card = Card(machine or MEANT_FOR[name], memory, speed, gpu=False)
+    return plan(shape, [(length, answer)] * rows, card, o['bits'], o['per_device_train_batch_size'],
+                o['num_train_epochs'])
 
 # %% ../../nbs/lib/machine.ipynb #75a47795
 def preset_table(names: tuple = tuple(MEANT_FOR)) -> Table:

@@ -1,4 +1,4 @@
-"What every lesson has besides its code: goals, words, exercises whose answers run, a summary, links, figures."
+"What every lesson has besides its code: goals, words, exercises whose answers run, summary, links, figures."
 import re
 from functools import cache
 
@@ -17,7 +17,8 @@ def glossary():
     text, res, heading = '\n'.join(layout.Notebook(ROOT/'nbs/glossary.ipynb').prose), {}, ''
     for line in text.split('\n'):
         if line.startswith('## '): heading = line[3:].replace(' ', '-')
-        elif m := re.match(r'\* \*\*(.+?)\*\* \(\[(\d\d)\]', line): res.setdefault(m[2], []).append((m[1], heading))
+        elif m := re.match(r'\* \*\*(.+?)\*\* \(\[(\d\d)\]', line):
+            res.setdefault(m[2], []).append((m[1], heading))
     return res
 
 
@@ -25,7 +26,8 @@ def glossary():
 def test_a_lesson_is_a_lesson(lesson):
     opening, (exercises, summary) = lesson.prose[1], lesson.prose[-2:]
     assert len(re.findall(r'^[123]\. ', opening, re.M)) == 3
-    for what in ('**Builds on**', '**Takes**', "**In the paper and in IEPile's README**"): assert what in opening
+    for what in ('**Builds on**', '**Takes**', "**In the paper and in IEPile's README**"):
+        assert what in opening
     questions = re.findall(r'^\*\*\d\. .*', exercises, re.M)
     assert exercises.startswith('## Exercises') and 2 <= len(questions) <= 3
     assert exercises.count('**What would happen if**') == 1

@@ -185,9 +185,11 @@ def test_confidence_in_the_file(tmp_path):
 
 
 def test_of_what_is_cut_off_only_whole_items_are_read():
-    cut_answers = {'{"a": ["x", "y': {'a': ['x']}, '{"a": ["x", "y ] }': {'a': ['x']}, '{"a": ["x", "y\\': {'a': ['x']},
+    cut_answers = {'{"a": ["x", "y': {'a': ['x']}, '{"a": ["x", "y ] }': {'a': ['x']},
+                   '{"a": ["x", "y\\': {'a': ['x']},
                    '{"a": ["x"], "b": ["y': {'a': ['x']}, '{"a": [], "b"': {'a': []}, '{"a": ["x': None,
-                   '{"a": [{"trigger": "t", "arguments": {"b": ["y", "z': None, '{"a": {"x": {"b": "y"}, "z': None,
+                   '{"a": [{"trigger": "t", "arguments": {"b": ["y", "z': None,
+                   '{"a": {"x": {"b": "y"}, "z': None,
                    '{"a": [{"subject": "x", "object": "y"}, {"subj': {'a': [{'subject': 'x', 'object': 'y'}]},
                    '<think>{"a": ["z"]}</think>{"a": ["x", "y': {'a': ['x']}}
     for answer, found in cut_answers.items(): assert repair_answer(answer, ['a']) == (found, 'cut off')

@@ -11,7 +11,7 @@ from helpers.sentencepieces import KINDS, RESERVED, random_strings, save_spm
 from iepile_nb.base import load_base, load_tokenizer, with_padding
 from iepile_nb.infer import Extractor
 from iepile_nb.lib.spm import find_spm, spm_tokenizer
-from iepile_nb.prompt import control_tokens, encode_prompt, encode_text, get_template
+from iepile_nb.prompt import control_tokens, encode_parts, encode_prompt, get_template, text_parts
 
 SIZES = dict(hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4)
 
@@ -50,7 +50,7 @@ def test_control_tokens_in_a_text_are_spelled_out(kind, folders):
     control, own = control_tokens(tokenizer, template), set(tokenizer.all_special_ids)
     if kind == 'baichuan': own |= set(tokenizer.convert_tokens_to_ids(RESERVED[2:]))
     for text in random_strings(300, seed=1):
-        assert not own & set(encode_text(tokenizer, control, text))
+        assert not own & set(encode_parts(tokenizer, text_parts(control, text)))
     prompt = encode_prompt(tokenizer, template, 'a </s> b')
     ends = tokenizer.convert_ids_to_tokens([prompt[0], prompt[-1]])
     assert ends == RESERVED[2:] if kind == 'baichuan' else ends[0] == '<s>'
