@@ -27,6 +27,12 @@ labels = ['birth place', 'birth date', 'place of death', 'spouse', 'employer', '
 NegativesExplorer(labels, similarity(labels), HardNegatives.build(labels), 'saved.json')'''
 
 
+def write_notebook(home, name, code):
+    nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+    nb.metadata['kernelspec'] = {'name': 'python3', 'display_name': 'python3', 'language': 'python'}
+    nbformat.write(nb, home/f'{name}.ipynb')
+
+
 def fill(page, name, value):
     box = page.locator('.jp-OutputArea-output').get_by_label(name, exact=True)
     box.fill(value)
@@ -59,9 +65,7 @@ def cut_off(page):
 def test_a_widget_is_used(name, home, lab, page):
     "Its output changes, and nothing is cut off at 1280 or at 800 pixels."
     code, use = USES[name]
-    nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
-    nb.metadata['kernelspec'] = {'name': 'python3', 'display_name': 'python3', 'language': 'python'}
-    nbformat.write(nb, home/f'{name}.ipynb')
+    write_notebook(home, name, code)
     for width in (1280, 800):
         page.set_viewport_size({'width': width, 'height': 900})
         run_all(lab, page, f'{name}.ipynb')
@@ -75,8 +79,8 @@ def test_a_widget_is_used(name, home, lab, page):
 
 def test_the_dictionary_is_saved_where_the_notebook_stands(home, lab, page):
     "A label is clicked, the dictionary is saved, and the file holds it."
-    assert (home/'explorer.ipynb').exists(), 'made by the test before'
-    run_all(lab, page, 'explorer.ipynb')
+    write_notebook(home, 'saving', EXPLORER)
+    run_all(lab, page, 'saving.ipynb')
     page.get_by_role('button', name='save', exact=True).click()
     page.get_by_text('saved in saved.json').wait_for(timeout=30_000)
     assert len(json.loads((home/'saved.json').read_text())) == 7

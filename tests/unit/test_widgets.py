@@ -1,6 +1,7 @@
 "Widgets: what the pictures show, that it is escaped, and that controls change it."
 import json
 
+import clean
 import pytest
 
 from iepile_nb.lib.asking import answer_html, ask_html, ask_the_model
@@ -58,6 +59,13 @@ def test_a_widget_brings_its_picture_with_it_and_does_without_the_package(monkey
     assert {'text/html', 'application/vnd.jupyter.widget-view+json'} <= set(w._repr_mimebundle_())
     monkeypatch.setattr('iepile_nb.lib.extras.find_spec', lambda name: None)
     assert w._repr_mimebundle_() == {'text/html': 'n=1', 'text/plain': 'Interactive'}
+
+
+def test_a_stored_output_keeps_the_picture_alone():
+    data = {'text/html': '<p>n=1</p>', clean.WIDGET: {'model_id': '1'}}
+    cell = {'outputs': [{'output_type': 'execute_result', 'data': data}]}
+    clean.clean_cell(cell)
+    assert cell['outputs'][0]['data'] == {'text/html': '<p>n=1</p>'}
 
 
 def test_the_heat_map_escapes_labels_and_marks_pairs():
