@@ -6,6 +6,7 @@ from dress import notebooks
 
 BAR = re.compile(r'\d%\|.*\||\d(it/s|s/it)\b')
 WARNING = re.compile(r'\w*Warning\b|findfont|Failed to load')
+WIDGET = 'application/vnd.jupyter.widget-view+json' # of no use without the kernel that made it
 PLACE = re.compile(r'(?<![\w.])/(tmp|root|home|Users|content)/') # a path of one machine
 
 
@@ -20,6 +21,7 @@ def clean_cell(cell):
     "Drop displayed progress bars, and lines that are bars or warnings; `cell` is changed in place."
     kept = []
     for o in cell.get('outputs', []):
+        if 'text/html' in o.get('data', {}): o['data'].pop(WIDGET, None) # the picture stays
         if o['output_type'] == 'stream':
             lines = texts(o)['text'].splitlines(keepends=True)
             o['text'] = [l for l in lines if not (BAR.search(l) or WARNING.search(l))]
