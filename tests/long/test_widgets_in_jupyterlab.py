@@ -15,7 +15,8 @@ PLAYGROUND = '''from iepile_nb.base import load_tokenizer
 from iepile_nb.lib.playground import playground
 from iepile_nb.prompt import get_template
 tokenizer = load_tokenizer('tiny')
-playground(tokenizer, get_template('auto', tokenizer), '[Rosa](person) left [Odda](city).', 'person, city, date')'''
+template = get_template('auto', tokenizer)
+playground(tokenizer, template, '[Rosa](person) left [Odda](city).', 'person, city, date')'''
 STEPPER = '''from iepile_nb.base import load_tokenizer
 from iepile_nb.lib.stepper import GrammarStepper
 from iepile_nb.questions import NER, Question
@@ -56,9 +57,11 @@ USES = {'ask': (ASK, ask), 'playground': (PLAYGROUND, move), 'stepper': (STEPPER
 def cut_off(page):
     "What reaches beyond the output of the cell, by its name and text."
     return page.evaluate('''() => {
-        const area = document.querySelector('.jp-OutputArea-output'), right = area.getBoundingClientRect().right
+        const area = document.querySelector('.jp-OutputArea-output')
+        const right = area.getBoundingClientRect().right
         return [...area.querySelectorAll('*')].filter(e => e.getBoundingClientRect().right > right + 1 &&
-            !e.closest('[style*="overflow-x"]')).map(e => e.className + ' ' + e.textContent.slice(0, 40)) }''')
+            !e.closest('[style*="overflow-x"]'))
+            .map(e => e.className + ' ' + e.textContent.slice(0, 40)) }''')
 
 
 @pytest.mark.parametrize('name', USES)
@@ -72,7 +75,8 @@ def test_a_widget_is_used(name, home, lab, page):
         view = page.locator('.jp-OutputArea-output .widget-html-content')
         before = view.inner_html()
         use(page)
-        page.wait_for_function('before => document.querySelector(".jp-OutputArea-output .widget-html-content")'
+        content = '.jp-OutputArea-output .widget-html-content'
+        page.wait_for_function(f'before => document.querySelector("{content}")'
                                '.innerHTML != before', arg=before, timeout=30_000)
         assert cut_off(page) == []
 
