@@ -98,7 +98,8 @@ def test_the_dictionary_is_edited_and_saved(tmp_path):
 def test_marks_become_a_record():
     found = marked_record('[Rosa](person) saw [ Oslo ](city) [sic] (twice).')
     assert found['text'] == 'Rosa saw  Oslo  [sic] (twice).'
-    assert [(e['entity'], e['entity_type']) for e in found['entity']] == [('Rosa', 'person'), ('Oslo', 'city')]
+    pairs = [(e['entity'], e['entity_type']) for e in found['entity']]
+    assert pairs == [('Rosa', 'person'), ('Oslo', 'city')]
 
 
 def test_rows_follow_the_knobs():
