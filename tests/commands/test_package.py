@@ -73,7 +73,7 @@ def test_lower_bounds_are_not_above_what_the_tests_run_with(root):
 
 
 def test_a_plain_install_is_light(root):
-    "JupyterLab, plots and the search for near texts come with extras; who works on the project gets them all."
+    "JupyterLab, plots and more come with extras; who works on the project gets them all."
     cfg = config(root)
     names = lambda key: {re.match(r'[\w-]+', r)[0] for r in cfg[f'{key}requirements'].split()}
     extras = names('lab_') | names('data_') | names('plots_')
