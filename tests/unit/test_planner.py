@@ -137,7 +137,8 @@ def test_a_plan_and_three_steps_are_of_one_machine(capsys):
 
 
 def test_shapes_have_the_weights_that_names_promise():
-    sizes = {'13b': 13e9, '14b': 14.2e9, '8b': 8.1e9, '4b': 4e9, 'oneke': 13.3e9, '135m': .135e9, '270m': .268e9}
+    sizes = {'13b': 13e9, '14b': 14.2e9, '8b': 8.1e9, '4b': 4e9, 'oneke': 13.3e9,
+             '135m': .135e9, '270m': .268e9}
     for name in SHAPES:
         n = shape_of(name, torch.bfloat16, None).num_parameters()
         assert n == pytest.approx(next(v for k, v in sizes.items() if k in name), rel=.07), name
