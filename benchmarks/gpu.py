@@ -2,7 +2,7 @@
 models on real data, and the paper's claims. Sections come in order of worth; each writes its results at once.
 
     python benchmarks/gpu.py --budget 540 --data FOLDER   # at most nine minutes
-    python benchmarks/gpu.py --smoke                      # tiny shapes on a processor, about two minutes
+    python benchmarks/gpu.py --smoke                      # tiny shapes on a processor, some minutes
 
 `train.*`: rows of IEPile's length (400 tokens, 60 of them answer), LoRA of rank 16 on all linear layers, ours
 (rows share what they begin with) and the original's recipe (rows padded to a multiple of 4, things computed
