@@ -14,7 +14,8 @@ from .io import UserError
 
 # %% ../../nbs/lib/extras.ipynb #fbed199d
 EXTRAS = {'datasets': 'data', 'datasketch': 'data', 'matplotlib': 'plots', 'ipywidgets': 'lab',
-          'sentence_transformers': 'encoder'} # package: the extra that brings it, as in settings.ini
+          'sentence_transformers': 'encoder', 'datatrove': 'scale', 'fsspec': 'scale',
+          'pyarrow': 'scale'} # package: the extra that brings it, as in settings.ini
 
 # %% ../../nbs/lib/extras.ipynb #ae59da93
 def extra(
