@@ -296,7 +296,8 @@ def _read_arguments(argv):
     p = _parser()
     o = p.parse_args(argv)
     for k, v in vars(o).items():
-        known = 'what', 'src_path', *_PARTS[o.what].options.split(), *(_ENGINE if _PARTS[o.what].shards else ())
+        part = _PARTS[o.what]
+        known = 'what', 'src_path', *part.options.split(), *(_ENGINE if part.shards else ())
         if v != p.get_default(k) and k not in known:
             raise UserError(f"{o.what} does not use --{'from' if k == 'form' else k}; leave it out")
     if o.what == 'check' and o.tgt_path and not o.fix:
@@ -305,6 +306,7 @@ def _read_arguments(argv):
         raise UserError(f'{o.what} takes one file; only leak compares several')
     return o
 
+# %% ../../nbs/cli/data.ipynb #a98e83a7
 @command
 def main(argv):
     "Look at annotated records."

@@ -17,7 +17,7 @@ from ..lib.shards import Shard, find_shards, is_local, plain_copy
 from ..lib.formats import chosen_form
 from .common import at_least
 
-# %% ../../nbs/cli/engines.ipynb #ec301c15
+# %% ../../nbs/cli/engines.ipynb #0f5cfdaf
 def engine_arguments(
     a: Callable,           # `add_argument` of a parser
     workers: bool = True,  # is there no --workers yet?
@@ -28,11 +28,11 @@ def engine_arguments(
       '(.json, .jsonl, .gz, .zst, .parquet), in tasks on this machine, on Slurm or on Ray')
     a('--tasks', type=at_least(1), help='of --engine: shares of the work (default: one for each file)')
     if workers: a('--workers', type=at_least(1), default=1, help='of --engine: tasks at a time (%(default)s)')
-    a('--logging_dir', help='of --engine: logs and receipts, a folder or URL (default: beside what is written)')
+    a('--logging_dir', help='of --engine: logs and receipts, a folder or URL (default: in what is written)')
     a('--cluster', metavar='FILE.yaml', help='of --engine: what Slurm or Ray want to know, such as '
       '`slurm: {partition: cpu, time: "02:00:00"}`')
 
-# %% ../../nbs/cli/engines.ipynb #7f4bea63
+# %% ../../nbs/cli/engines.ipynb #5d5d5359
 def take_engine(
     given: dict,           # parsed arguments; those of the engine are taken out, but for `workers`
 ) -> EngineOptions | None: # None without --engine
@@ -42,7 +42,7 @@ def take_engine(
     for name, value in zip(names[1:], (tasks, logs, cluster)):
         if value and not engine: raise UserError(f'--{name} has no effect without --engine')
     if not engine: return None
-    if given.get('limit'): raise UserError('--limit counts the records of one file; leave it out with --engine')
+    if given.get('limit'): raise UserError('--limit counts in one file; leave it out with --engine')
     if engine == 'slurm' and not cluster: raise UserError('--engine slurm needs --cluster FILE.yaml')
     return EngineOptions(engine, tasks, given['workers'], logs, read_cluster(cluster) if cluster else {})
 
@@ -50,11 +50,12 @@ def first_form(shards: list[Shard], form: str, columns: str = '') -> str:
     "The format of the shards, recognised by the first one."
     with plain_copy(shards[0]) as path: return chosen_form(path, form, columns)
 
-# %% ../../nbs/cli/engines.ipynb #9aecfbf0
+# %% ../../nbs/cli/engines.ipynb #b4f73594
 @contextmanager
 def log_folder(e: EngineOptions, target: str | None = None) -> Iterator[str]:
     "Where logs and receipts go: where the options say, else below the target, else nowhere for long."
     if e.logging_dir or target: yield e.logging_dir or f'{str(target).rstrip("/")}/_logs'
-    elif e.engine != 'local': raise UserError(f'--engine {e.engine} needs --logging_dir, which every task can reach')
+    elif e.engine != 'local':
+        raise UserError(f'--engine {e.engine} needs --logging_dir, which every task can reach')
     else:
         with tempfile.TemporaryDirectory() as folder: yield folder

@@ -128,16 +128,17 @@ def _save(result, target, spread):
         msg = f'the scores are not saved ({e.strerror or e}); --output names another place'
         return input_error(target, msg=msg)
 
-# %% ../../nbs/cli/eval.ipynb #c18e882c
+# %% ../../nbs/cli/eval.ipynb #b675fd2e
 def _score_shards(o, e, path):
     "Score a folder of predictions."
     for name in ('why', 'report', 'errors', 'against'):
-        if getattr(o, name): raise UserError(f'--{name} looks at single texts; give it one of the files, without --engine')
+        if getattr(o, name): raise UserError(f'--{name} looks at single texts; leave out --engine for it')
     shards = find_shards(path)
     target = Path(o.output or f'{path.rstrip("/")}.scores.json' if is_local(path) else o.output or '')
     if not target.name: raise UserError('--output says where the scores of a URL go')
-    work = ScoreShard(RULES[o.rules](o.match_mode, o.matching), get_task(o.task) if o.task else None, o.sort_by)
-    work.rules.check_sort(o.sort_by)
+    rules = RULES[o.rules](o.match_mode, o.matching)
+    rules.check_sort(o.sort_by)
+    work = ScoreShard(rules, get_task(o.task) if o.task else None, o.sort_by)
     about = {k: getattr(o, k) for k in ('rules', 'match_mode', 'matching', 'task', 'sort_by')}
     with log_folder(e, target.with_suffix('')) as logs:
         job = ShardJob(work, shards, f'{logs}/parts', logs, about)

@@ -6,7 +6,7 @@
 __all__ = ['ENGINES', 'DIED', 'EngineOptions', 'read_cluster', 'ShardJob', 'start_tasks', 'local_executor', 'run_task',
            'run_local', 'cluster_executor', 'LastTask', 'run_jobs', 'run_tasks', 'submit', 'next_run']
 
-# %% ../../nbs/lib/cluster.ipynb #e5f90e7b
+# %% ../../nbs/lib/cluster.ipynb #038e009c
 import json, os, signal
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -22,9 +22,9 @@ from .extras import extra
 from .io import UserError, input_error, log, progress, start_logging, text_file
 from .process import end_with_parent, start_tracker
 from .shards import (MANIFEST, Receipts, Shard, file_facts, open_folder, plain_copy, target_file,
-                                  write_json)
+                                  put_json)
 
-# %% ../../nbs/lib/cluster.ipynb #e299e487
+# %% ../../nbs/lib/cluster.ipynb #e512e19a
 ENGINES = 'local', 'slurm', 'ray'
 
 @dataclass
@@ -45,9 +45,10 @@ def read_cluster(
     except (yaml.YAMLError, UnicodeDecodeError) as e:
         raise input_error(path, msg=f'is no YAML: {" ".join(str(e).split())}') from None
     if isinstance(found, dict): return found
-    raise input_error(path, msg='should hold names and values, such as `slurm: {partition: cpu, time: "02:00:00"}`')
+    msg = 'should hold names and values, such as `slurm: {partition: cpu, time: "02:00:00"}`'
+    raise input_error(path, msg=msg)
 
-# %% ../../nbs/lib/cluster.ipynb #95063ab7
+# %% ../../nbs/lib/cluster.ipynb #b422bd52
 @dataclass
 class ShardJob:
     "One function over all shards of a dataset. Tasks get it by pickle, so the list of shards is fixed when it is made."
@@ -55,7 +56,7 @@ class ShardJob:
     shards: list[Shard]
     target: str                          # where the answers go
     log_folder: str                      # of logs and receipts
-    about: dict                          # what the answers depend on, a value that JSON can hold for each name
+    about: dict                          # what the answers depend on, as JSON can hold it
 
     @cached_property
     def receipts(self) -> Receipts:
@@ -89,7 +90,7 @@ def answered(self: ShardJob, shard: Shard) -> dict:
         told = self.work(path, out, shard)
     return {**told, **file_facts(self.target, shard)}
 
-# %% ../../nbs/lib/cluster.ipynb #7e822a84
+# %% ../../nbs/lib/cluster.ipynb #99ddf5dd
 @patch
 def collect(self: ShardJob) -> list[dict]: # receipts, in the order of the shards
     "All receipts. Raises `UserError` if shards are open, with the reason of the first one."
@@ -106,7 +107,8 @@ def write_manifest(self: ShardJob, receipts: list[dict]) -> str: # its path
     for r in receipts: totals.update({k: v for k, v in r.items() if type(v) is int})
     path = f'{self.target.rstrip("/")}/{MANIFEST}'
     drop = lambda r: {k: v for k, v in r.items() if k not in ('key', 'mark')}
-    write_json(path, {'about': self.about, 'shards': len(receipts), **totals, 'files': list(map(drop, receipts))})
+    head = {'about': self.about, 'shards': len(receipts), **totals}
+    put_json(path, {**head, 'files': list(map(drop, receipts))})
     return path
 
 # %% ../../nbs/lib/cluster.ipynb #735d98a5
@@ -182,7 +184,7 @@ def cluster_executor(
     except TypeError as err:
         raise UserError(f'--cluster: {e.engine}: {str(err).partition(" ")[2]}') from None
 
-# %% ../../nbs/lib/cluster.ipynb #82c7e3a1
+# %% ../../nbs/lib/cluster.ipynb #2812e90d
 class LastTask:
     "What is done when all tasks are: `finish` gets the job and its receipts."
     def __init__(self, job: ShardJob, finish: Callable[[ShardJob, list[dict]], None]):
@@ -193,6 +195,7 @@ class LastTask:
         self.finish(self.job, self.job.collect())
         return ()
 
+# %% ../../nbs/lib/cluster.ipynb #641b781f
 def run_jobs(
     e: EngineOptions,
     *jobs: tuple[ShardJob, Callable],  # each begins when the one before it is finished
@@ -209,7 +212,7 @@ def run_jobs(
             LastTask(job, finish)()
     if before: before.run()
 
-# %% ../../nbs/lib/cluster.ipynb #733d7875
+# %% ../../nbs/lib/cluster.ipynb #09d3fe01
 def run_tasks(e: EngineOptions, job: ShardJob, tasks: int, logs: str):
     "Run the tasks of a job on this machine or on Ray."
     if e.engine == 'local': run_local(job, tasks, e.workers, logs)

@@ -5,13 +5,13 @@
 # %% auto #0
 __all__ = ['ScoreShard', 'count_lines', 'kept_score', 'read_score', 'merged_scores', 'sharded_result']
 
-# %% ../../nbs/lib/shard_scores.ipynb #5ff2b3db
+# %% ../../nbs/lib/shard_scores.ipynb #f8dc94d3
 from array import array
 from bisect import bisect_right
 from collections import defaultdict
 from dataclasses import dataclass
 from hashlib import blake2b
-from itertools import accumulate, groupby
+from itertools import accumulate, chain, groupby
 from pathlib import Path
 
 import orjson
@@ -43,19 +43,21 @@ class ScoreShard:
         "The texts of some rows."
         return self.rules.score(given, rows, self.task, None if self.sort_by in COUNTED else self.sort_by)
 
-# %% ../../nbs/lib/shard_scores.ipynb #c93ad01c
+# %% ../../nbs/lib/shard_scores.ipynb #784f74a1
 @patch
 def __call__(self: ScoreShard, src: Path, out: Path, shard: Shard) -> dict:
     "Write what is kept of each text."
     if is_array(src): raise input_error(src, msg='is a JSON array; shards hold one object a line')
     given = Predictions([] if is_blank(src) else src)
     scores, keys = score_texts(given, self.group_key, lambda rows: self.score(given, rows))
-    first = [row for s in scores[:1] for _, _, row in given.at(s.places)][:1]
-    answered = any(row.get('output') is not None for s in scores for _, _, row in given.at(s.places))
+    rows = (row for s in scores for _, _, row in given.at(s.places))
+    first = next(rows, {})
+    answered = any(row.get('output') is not None for row in chain([first], rows))
     n = write_jsonl(out, map(kept_score, keys, scores))
-    return {'texts': n, 'lines': count_lines(src), 'answered': answered, 'first': list(first[0]) if first else [],
-            'bad': [str(e).replace(str(src), shard.url) for e in given.bad]}
+    bad = [str(e).replace(str(src), shard.url) for e in given.bad]
+    return {'texts': n, 'lines': count_lines(src), 'answered': answered, 'first': list(first), 'bad': bad}
 
+# %% ../../nbs/lib/shard_scores.ipynb #3f7e3546
 def count_lines(path: Path) -> int:
     "How many lines a file has."
     n, part = 0, b'\n'
@@ -69,7 +71,7 @@ def kept_score(key: int, s: TextScore) -> list:
     about = s.task.name, s.source, s.language, s.length, s.group
     return [key, *about, counts, s.errors, s.remarks, s.places.tolist()]
 
-# %% ../../nbs/lib/shard_scores.ipynb #7e054057
+# %% ../../nbs/lib/shard_scores.ipynb #5d399106
 def read_score(d: list, before: int) -> TextScore: # before: lines of the shards before
     "A scored text as it was; its lines are counted through all shards."
     counts = {(m, l): shared_counts(*c) for m, l, *c in d[6]}
@@ -78,7 +80,7 @@ def read_score(d: list, before: int) -> TextScore: # before: lines of the shards
     for i in range(0, len(places), 2): places[i] += before
     return TextScore(get_task(d[1]), *d[2:6], counts, d[7], remarks, places)
 
-# %% ../../nbs/lib/shard_scores.ipynb #6f46981c
+# %% ../../nbs/lib/shard_scores.ipynb #01ad882c
 def merged_scores(job, receipts: list[dict]) -> list[TextScore]: # job: a `ShardJob` of `ScoreShard`
     "The scored texts of all shards, in order; a text that lies in several is one."
     starts = [0, *accumulate(r['lines'] for r in receipts)]
@@ -90,6 +92,7 @@ def merged_scores(job, receipts: list[dict]) -> list[TextScore]: # job: a `Shard
     runs.update(_scored_again(job, {k: runs[k] for k in apart}, starts))
     return [s for scores in runs.values() for s in scores]
 
+# %% ../../nbs/lib/shard_scores.ipynb #0c7ac76b
 def _scored_again(job, runs, starts):
     "Texts scored from their rows in all shards."
     pairs = lambda s: zip(s.places[::2], s.places[1::2])
@@ -102,7 +105,7 @@ def _scored_again(job, runs, starts):
         for (*_, k), row in zip(some, found): rows[k].append(row)
     return {k: job.work.score(Predictions([]), found) for k, found in rows.items()}
 
-# %% ../../nbs/lib/shard_scores.ipynb #135c1466
+# %% ../../nbs/lib/shard_scores.ipynb #1ad456e6
 def sharded_result(job, receipts: list[dict]) -> Result: # job: a `ShardJob` of `ScoreShard`
     "The result that all rows in one file would give. Raises `UserError` if there is nothing to score."
     scores, none = merged_scores(job, receipts), Predictions([])

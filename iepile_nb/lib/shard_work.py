@@ -6,7 +6,7 @@
 __all__ = ['is_blank', 'shard_records', 'ShardedConversion', 'ConvertShard', 'StatsShard', 'read_parts', 'stats_of', 'CleanShard',
            'read_before', 'write_before', 'SignShard', 'kept_sign', 'leak_of']
 
-# %% ../../nbs/lib/shard_work.ipynb #ee0d13c7
+# %% ../../nbs/lib/shard_work.ipynb #68cfb8ac
 import zlib
 from collections import Counter
 from copy import copy
@@ -26,7 +26,7 @@ from ..records import numbered_records, read_records
 from ..data import Stats, cleaned, leak, min_hash, stats
 from .check import Report
 from .parallel import Conversion, ConvertOptions
-from .shards import Shard, open_folder, plain_copy, write_json
+from .shards import Shard, open_folder, plain_copy, put_json
 
 # %% ../../nbs/lib/shard_work.ipynb #cf69a30c
 def is_blank(path: Path) -> bool:
@@ -87,7 +87,7 @@ class ConvertShard:
             with atomic_write(out) as f: rows = job.write(f, out)
         return {'records': job.n, 'rows': rows, 'ambiguities': job.ambiguities, 'strange': job.strange}
 
-# %% ../../nbs/lib/shard_work.ipynb #bbf0f0d8
+# %% ../../nbs/lib/shard_work.ipynb #d69e54be
 @dataclass
 class StatsShard:
     "Counts a shard."
@@ -100,13 +100,16 @@ class StatsShard:
     def __call__(self, src: Path, out: Path, shard: Shard) -> dict:
         records = () if is_blank(src) else read_records(src, self.task, self.annotated, None, self.form)
         found = stats(records, self.task, self.schema, self.split_num)
-        write_json(out, {'numbers': found, 'counts': found.counts, 'lengths': found.lengths})
+        put_json(out, {'numbers': found, 'counts': found.counts, 'lengths': found.lengths})
         return {'records': found['records']}
 
+# %% ../../nbs/lib/shard_work.ipynb #4353fca9
 def read_parts(job) -> Iterator[bytes]: # job: a `ShardJob`
     "What was written about each shard, in order."
-    fs, root = open_folder(job.target)
-    return (fs.cat_file(f'{root}/{s.target}') for s in job.shards)
+    for s in job.shards:
+        url = f'{job.target}/{s.target}'
+        with plain_copy(s._replace(url=url, packed='' if s.packed == '.parquet' else s.packed)) as path:
+            yield path.read_bytes()
 
 def stats_of(parts: Iterator[bytes]) -> Stats:
     "The counts of all shards, added."
@@ -116,7 +119,7 @@ def stats_of(parts: Iterator[bytes]) -> Stats:
         whole = part if whole is None else whole + part
     return whole
 
-# %% ../../nbs/lib/shard_work.ipynb #dd2144d3
+# %% ../../nbs/lib/shard_work.ipynb #cd0dcc38
 @dataclass
 class CleanShard:
     "Cleans a shard; `before`: a folder with what stood in shards before each, or None to list the texts."
@@ -126,20 +129,22 @@ class CleanShard:
     form: str
     before: str | None = None
 
-    def __call__(self, src: Path, out: Path, shard: Shard) -> dict:
-        report, seen = Report(str(src)), {}
-        if self.before: seen = {k: tuple(v) for k, v in read_before(self.before, shard).items()}
-        args = src, self.task, report, self.annotated, self.form, self.schema, seen
-        records = () if is_blank(src) else cleaned(*args)
-        if not self.before:
-            for _ in records: pass
-            write_jsonl(out, ([text, line, marks] for text, (line, marks) in seen.items()))
-            return {'texts': len(seen)}
-        kept = write_jsonl(out, records)
-        why = [{'line': d['line'], 'problem': d['problem']} for d in report.dropped]
-        return {'records': report.n, 'rows': kept, 'problems': Counter(p.kind for p in report.problems), 'dropped': why}
+# %% ../../nbs/lib/shard_work.ipynb #8c0e033f
+@patch
+def __call__(self: CleanShard, src: Path, out: Path, shard: Shard) -> dict:
+    "List the texts of a shard, or write its good records."
+    report, seen = Report(str(src)), {}
+    if self.before: seen = {k: tuple(v) for k, v in read_before(self.before, shard).items()}
+    args = src, self.task, report, self.annotated, self.form, self.schema, seen
+    records = () if is_blank(src) else cleaned(*args)
+    if not self.before:
+        for _ in records: pass
+        return {'texts': write_jsonl(out, ([text, line, marks] for text, (line, marks) in seen.items()))}
+    kept, problems = write_jsonl(out, records), Counter(p.kind for p in report.problems)
+    dropped = [{'line': d['line'], 'problem': d['problem']} for d in report.dropped]
+    return {'records': report.n, 'rows': kept, 'problems': problems, 'dropped': dropped}
 
-# %% ../../nbs/lib/shard_work.ipynb #0f64c038
+# %% ../../nbs/lib/shard_work.ipynb #7ed66c61
 def read_before(folder: str, shard: Shard) -> dict: # {id of a text: (its first place, id of its annotations)}
     "Which texts of a shard stood in a shard before it."
     fs, root = open_folder(folder)
@@ -156,9 +161,9 @@ def write_before(folder: str, job, receipts: list[dict]): # job: the one that li
                 name, where, before = places[i]
                 known[text] = [f'{name}:{where}', before.hex()]
             else: places.append((shard.name, line, bytes.fromhex(marks)))
-        write_json(f'{folder}/{shard.name}.json', known)
+        put_json(f'{folder}/{shard.name}.json', known)
 
-# %% ../../nbs/lib/shard_work.ipynb #69aa5480
+# %% ../../nbs/lib/shard_work.ipynb #44c6ded1
 @dataclass
 class SignShard:
     "Signs the texts of a shard, see `leak`."
@@ -167,7 +172,7 @@ class SignShard:
 
     def __call__(self, src: Path, out: Path, shard: Shard) -> dict:
         numbered = () if is_blank(src) else numbered_records(src, self.task, False, self.form)
-        return {'texts': write_jsonl(out, ({'place': f'{shard.name}:{n}', 'text': r['text'],
+        return {'texts': write_jsonl(out, ({'place': f'{shard.name}#{n}', 'text': r['text'],
                                             'sign': min_hash(r).hashvalues.tolist()} for n, r in numbered))}
 
 def kept_sign(record: dict) -> 'MinHash':

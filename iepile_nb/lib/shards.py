@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['SUFFIX', 'MANIFEST', 'Shard', 'open_folder', 'is_local', 'find_shards', 'dataset_name', 'check_target', 'plain_copy',
-           'without_nulls', 'target_file', 'Receipts', 'write_json', 'file_facts']
+           'without_nulls', 'target_file', 'Receipts', 'put_json', 'file_facts']
 
 # %% ../../nbs/lib/shards.ipynb #86381358
 import gzip, json, os, re, shutil, tempfile
@@ -98,7 +98,7 @@ def plain_copy(
         try: yield copy
         except UserError as e: raise UserError(str(e).replace(str(copy), shard.url)) from None
 
-# %% ../../nbs/lib/shards.ipynb #14cf2f62
+# %% ../../nbs/lib/shards.ipynb #8f542245
 def _unpack(fs, path, shard, copy):
     "Write a shard as JSON Lines."
     with fs.open(path, 'rb') as f, open(copy, 'wb') as out:
@@ -106,9 +106,9 @@ def _unpack(fs, path, shard, copy):
             for part in extra('pyarrow.parquet').ParquetFile(f).iter_batches(1000):
                 out.writelines(orjson.dumps(without_nulls(r)) + b'\n' for r in part.to_pylist())
         elif shard.packed == '.zst':
-            with extra('pyarrow').CompressedInputStream(f, 'zstd') as unpacked: shutil.copyfileobj(unpacked, out)
+            with extra('pyarrow').CompressedInputStream(f, 'zstd') as z: shutil.copyfileobj(z, out)
         elif shard.packed:
-            with gzip.open(f) as unpacked: shutil.copyfileobj(unpacked, out)
+            with gzip.open(f) as z: shutil.copyfileobj(z, out)
         else: shutil.copyfileobj(f, out)
 
 def without_nulls(x: Any) -> Any:
@@ -116,7 +116,7 @@ def without_nulls(x: Any) -> Any:
     if isinstance(x, dict): return {k: without_nulls(v) for k, v in x.items() if v is not None}
     return [without_nulls(v) for v in x] if isinstance(x, list) else x
 
-# %% ../../nbs/lib/shards.ipynb #85ca9180
+# %% ../../nbs/lib/shards.ipynb #30922988
 @contextmanager
 def target_file(
     folder: str,       # where the answers go, a path or a URL
@@ -124,7 +124,7 @@ def target_file(
 ) -> Iterator[Path]:   # a path on this machine to write to
     "A place for what is made of a shard; in the end it is packed and put where it belongs."
     fs, root = open_folder(folder)
-    final, local = f'{root}/{shard.target}', is_local(folder)
+    final, local = f'{root}/{shard.target}', 'file' in fs.protocol
     if local and shard.target.endswith('.jsonl'):
         yield Path(final)
         return
@@ -132,15 +132,20 @@ def target_file(
         # what goes on after a kill is kept beside a local target
         path = Path(root)/'.unpacked'/f'{shard.name}.jsonl' if local else Path(tmp)/'answer.jsonl'
         yield path
-        if not local: fs.makedirs(final.rpartition('/')[0], exist_ok=True)
         packed = Path(tmp)/'packed'
         _pack(path, packed, shard.target)
-        if local:
-            with atomic_write(final) as f, open(packed, 'rb') as done: shutil.copyfileobj(done, f)
-        else: fs.put_file(str(packed), final)
         path.unlink()
+        _put(packed, fs, final)
 
-# %% ../../nbs/lib/shards.ipynb #e8ce3984
+# %% ../../nbs/lib/shards.ipynb #f517c97f
+def _put(packed, fs, final):
+    "Bring a file where it belongs; it appears there only when it is complete."
+    if 'file' in fs.protocol:
+        with atomic_write(final) as f, open(packed, 'rb') as done: return shutil.copyfileobj(done, f)
+    fs.makedirs(final.rpartition('/')[0], exist_ok=True)
+    fs.put_file(str(packed), final)
+
+# %% ../../nbs/lib/shards.ipynb #01fbe887
 def _pack(path, packed, name):
     "Write a file packed as its name says."
     with open(path, 'rb') as f, open(packed, 'wb') as out:
@@ -150,7 +155,7 @@ def _pack(path, packed, name):
             with extra('pyarrow').CompressedOutputStream(out, 'zstd') as z: shutil.copyfileobj(f, z)
         else: shutil.copyfileobj(f, out)
 
-# %% ../../nbs/lib/shards.ipynb #a49e832f
+# %% ../../nbs/lib/shards.ipynb #c051161b
 @dataclass
 class Receipts:
     "What is finished of a dataset, in a folder or below a URL."
@@ -170,10 +175,11 @@ class Receipts:
 
     def write(self, shard: Shard, told: dict):
         "Write the receipt of a shard."
-        write_json(self.path(shard), {'key': self.key, 'mark': shard.mark, 'from': shard.url, **told}, self.fs)
+        about = {'key': self.key, 'mark': shard.mark, 'from': shard.url}
+        put_json(self.path(shard), {**about, **told}, self.fs)
 
-# %% ../../nbs/lib/shards.ipynb #b69a7ef7
-def write_json(path: str, obj: dict, fs=None): # fs: of fsspec; None = what the path says
+# %% ../../nbs/lib/shards.ipynb #36aebd4f
+def put_json(path: str, obj: dict, fs=None): # fs: of fsspec; None = what the path says
     "Write an object as a JSON file that appears only when it is complete."
     if fs is None: fs, path = open_folder(path)
     text = json.dumps(obj, ensure_ascii=False, indent=1) + '\n'
