@@ -6,9 +6,9 @@
 __all__ = ['SUFFIX', 'MANIFEST', 'Shard', 'open_folder', 'is_local', 'find_shards', 'dataset_name', 'check_target', 'plain_copy',
            'without_nulls', 'target_file', 'Receipts', 'put_json', 'file_facts']
 
-# %% ../../nbs/lib/shards.ipynb #86381358
+# %% ../../nbs/lib/shards.ipynb #67b7c9c8
 import gzip, json, os, re, shutil, tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
@@ -116,7 +116,7 @@ def without_nulls(x: Any) -> Any:
     if isinstance(x, dict): return {k: without_nulls(v) for k, v in x.items() if v is not None}
     return [without_nulls(v) for v in x] if isinstance(x, list) else x
 
-# %% ../../nbs/lib/shards.ipynb #30922988
+# %% ../../nbs/lib/shards.ipynb #3bc0bdb3
 @contextmanager
 def target_file(
     folder: str,       # where the answers go, a path or a URL
@@ -135,6 +135,7 @@ def target_file(
         packed = Path(tmp)/'packed'
         _pack(path, packed, shard.target)
         path.unlink()
+        with suppress(OSError): path.parent.rmdir() # others may be at work there
         _put(packed, fs, final)
 
 # %% ../../nbs/lib/shards.ipynb #f517c97f
