@@ -8,14 +8,17 @@ __all__ = ['main']
 # %% ../../nbs/cli/model.ipynb #e77802b1
 import argparse, tempfile
 
-from ..lib.io import in_notebook, write_jsonl
+from ..lib.io import UserError, in_notebook, write_jsonl
 from ..lib.presets import PRESETS, choose_template, preset_template
-from .common import command
+from .common import at_least, command
 
 # %% ../../nbs/cli/model.ipynb #12b85ebb
 def _plan_arguments(a):
     a('--memory', type=float, help='GB there are (those of this machine)')
     a('--dry_run', action='store_true', help='train three steps on the longest rows and compare')
+    a('--corpus', type=at_least(1), metavar='N', help='instead: how long converting, training, answering and '
+      'scoring N records take, by the rates of --cluster')
+    a('--cluster', metavar='FILE.yaml', help='of --corpus: rates, workers and rows_per_record, see lesson 23')
 
 def _push_arguments(a):
     a('folder', help='of an adapter or a model')
@@ -122,7 +125,8 @@ def _encoded_rows(s, rows):
 
 # %% ../../nbs/cli/model.ipynb #c996bff0
 def _plan(o, rest):
-    "Print what a training would need."
+    "Print what a training would need, or what a corpus takes."
+    if o.corpus or o.cluster: return _plan_corpus(o, rest)
     import torch
     from iepile_nb.lib.memory import matmul_speed, plan
     from iepile_nb.cli.train import parse
@@ -140,6 +144,15 @@ def _plan(o, rest):
     print(f'{len(rows)} rows of {mean:.0f} tokens, the longest {max(sizes)[0]}')
     print(p)
     if o.dry_run: _dry_run(given, s, rows, sizes, p)
+
+# %% ../../nbs/cli/model.ipynb #7c1d6a25
+def _plan_corpus(o, rest):
+    "Print what a corpus takes."
+    from iepile_nb.lib.cluster import read_cluster
+    from iepile_nb.lib.costs import plan_costs
+    if not (o.corpus and o.cluster) or rest:
+        raise UserError('--corpus N and --cluster FILE.yaml go together, without options of a training')
+    print(plan_costs(o.corpus, read_cluster(o.cluster)))
 
 # %% ../../nbs/cli/model.ipynb #28643df1
 def _three_steps(given, rows):

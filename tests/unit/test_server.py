@@ -93,7 +93,8 @@ def test_a_control_token_in_a_text_is_written_as_an_escape(tokenizer):
 @pytest.mark.parametrize('task', TASKS)
 def test_every_task_has_a_grammar_for_every_way(task):
     t = TASKS[task]
-    schema = t.schema(['l "1"'], ['l "1"'], {'l "1"': ['p', 'q', 'r'] if task == 'SPO' else ['p', 'q']})
+    label = 'a "1"_r_b' if task == 'SPO' else 'l "1"'
+    schema = t.schema([label], [label], {label: ['p', 'q']})
     q = t.every_question(schema)[0]
     assert json.loads(json.dumps(json_schema(t, [q])))['required'] == [t.answer_key(q)]
     names = {line.split(' ::= ')[0] for line in gbnf(t, [q]).split('\n')}
@@ -116,7 +117,7 @@ def test_events_keep_what_the_text_has():
     assert json.loads(held_to_text(ask, said)[0]) == {'e': [{'trigger': 'left', 'arguments': {'who': 'Ines', 'to': 'NAN'}}]}
 
 
-@pytest.mark.parametrize('seed', range(3))
+@pytest.mark.parametrize('seed', range(2))
 def test_a_faulty_server_loses_and_doubles_nothing(start, tokenizer, tmp_path, quick, seed):
     write_jsonl(tmp_path/'in.json', some_rows(60))
     good, bad = start(ways=('ids', 'lark', 'two')), start(ways=('ids', 'lark', 'two'), faults=FAULTS, seed=seed, share=0)
@@ -200,6 +201,7 @@ def test_shards_are_answered_by_a_server(start, tokenizer, tmp_path):
     for i in range(3): write_jsonl(tmp_path/f'in/{i}.jsonl', some_rows(4))
     argv = predicting(start(), tmp_path, tokenizer)
     argv[1], argv[3] = f'{tmp_path}/in', f'{tmp_path}/out'
+    argv += ['--tasks', '1']
     assert main(argv) == 0
     assert json.loads((tmp_path/'out/manifest.json').read_text())['answered'] == 12
 
