@@ -6,11 +6,11 @@
 __all__ = ['CostPlan', 'EngineOptions', 'Rate', 'Server', 'Shard', 'ShardJob', 'find_shards', 'fit_rate', 'plain_copy', 'plan',
            'run_jobs']
 
-# %% ../nbs/23_scale.ipynb #66bdf996
+# %% ../nbs/23_scale.ipynb #3facf016
 from .lib.cluster import EngineOptions, ShardJob, run_jobs
 from .lib.costs import CostPlan, Rate, fit_rate, plan_costs as plan
 from .lib.server import Server
 from .lib.shards import Shard, find_shards, plain_copy
 
-_all_ = ['CostPlan', 'EngineOptions', 'Rate', 'Server', 'Shard', 'ShardJob', 'find_shards', 'fit_rate', 'plain_copy',
-         'plan', 'run_jobs']
+_all_ = ['CostPlan', 'EngineOptions', 'Rate', 'Server', 'Shard', 'ShardJob', 'find_shards', 'fit_rate',
+         'plain_copy', 'plan', 'run_jobs']

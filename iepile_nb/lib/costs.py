@@ -15,7 +15,7 @@ from fastcore.basics import patch
 from .io import UserError
 from .tables import text_table
 
-# %% ../../nbs/lib/costs.ipynb #8cc8a7d2
+# %% ../../nbs/lib/costs.ipynb #7dfb881f
 STAGES = {'convert': 'records', 'train': 'rows', 'predict': 'rows', 'score': 'rows'} # in what they count
 
 @dataclass
@@ -34,7 +34,7 @@ def fit_rate(
     if len(set(n)) < 2: raise UserError('a rate needs runs of two sizes or more')
     slope, start = np.polyfit(n, s, 1, w=1 / s)
     if slope <= 0: raise UserError('the larger runs took no longer; measure with more records')
-    return Rate(1 / slope, max(0., float(start)))
+    return Rate(float(1 / slope), max(0., float(start)))
 
 # %% ../../nbs/lib/costs.ipynb #71d847bb
 @dataclass
@@ -46,7 +46,7 @@ class StageCost:
     seconds: float
     by: str           # what it waits for: the workers, the store or the start
 
-# %% ../../nbs/lib/costs.ipynb #e8a773d5
+# %% ../../nbs/lib/costs.ipynb #2d2b1e65
 @dataclass
 class CostPlan:
     "What a corpus takes, stage by stage; displays as a table."
@@ -59,8 +59,9 @@ class CostPlan:
     def bottleneck(self) -> StageCost: return max(self.stages, key=lambda s: s.seconds)
 
     def __str__(self):
-        def cells(s): return [s.stage, f'{s.count:,.0f} {STAGES[s.stage]}', s.workers, duration(s.seconds), s.by]
-        table = text_table(['stage', 'how much', 'workers', 'time', 'waits for'], map(cells, self.stages))
+        def much(s): return f'{s.count:,.0f} {STAGES[s.stage]}'
+        rows = [[s.stage, much(s), s.workers, duration(s.seconds), s.by] for s in self.stages]
+        table = text_table(['stage', 'how much', 'workers', 'time', 'waits for'], rows)
         b = self.bottleneck
         most = f'the first bottleneck: {b.stage}, which waits for {b.by}'
         return f'{table}\n\nall of it: {duration(self.seconds)}; {most}'
@@ -94,7 +95,7 @@ def plan_costs(
         stages.append(StageCost(stage, n, k, rate.start_s + times[by], waits))
     return CostPlan(stages)
 
-# %% ../../nbs/lib/costs.ipynb #a43e7a4c
+# %% ../../nbs/lib/costs.ipynb #96942145
 def _checked(cluster, name, kind):
     if isinstance(found := cluster.get(name, {}), kind) and (found or name != 'rates'): return found
     raise UserError(f'--cluster: `{name}` should hold a number for each stage, such as `convert: 90000`')
@@ -103,5 +104,6 @@ def _numbers(stage, rate):
     "The members of a `Rate`; a number alone is its `per_s`."
     rate = rate if isinstance(rate, dict) else {'per_s': rate}
     known = rate.keys() <= {'per_s', 'start_s', 'mb_per_1000'}
-    if known and all(isinstance(v, int | float) for v in rate.values()) and rate.get('per_s', 0) > 0: return rate
-    raise UserError(f'--cluster: the rate of {stage} has per_s, above 0, and may have start_s and mb_per_1000')
+    numbers = all(isinstance(v, int | float) for v in rate.values())
+    if known and numbers and rate.get('per_s', 0) > 0: return rate
+    raise UserError(f'--cluster: {stage} has a rate `per_s`, above 0, and may have start_s and mb_per_1000')

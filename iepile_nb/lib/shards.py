@@ -46,7 +46,7 @@ def is_local(url: str) -> bool:
     "Does a path or URL lead to this machine's own file system?"
     return 'file' in open_folder(url)[0].protocol
 
-# %% ../../nbs/lib/shards.ipynb #5276f053
+# %% ../../nbs/lib/shards.ipynb #2f70383e
 def find_shards(
     src: str,          # a folder, a pattern with * or ?, or a file; a path or a URL
 ) -> list[Shard]:      # sorted by name
@@ -57,11 +57,17 @@ def find_shards(
         below = PurePosixPath(p).relative_to(root).as_posix() if root else p
         if not (m := SUFFIX.search(below)) or re.search(r'(^|/)([._]|manifest\.json$)', below): continue
         packed = m[2] or ('.parquet' if m[0] == '.parquet' else '')
-        shard = Shard(fs.unstrip_protocol(p), below[:m.start()], packed, fs.ukey(p)[:16])
+        shard = Shard(_as_named(fs, p, src), below[:m.start()], packed, fs.ukey(p)[:16])
         if (other := shards.setdefault(shard.name, shard)) is not shard:
             raise input_error(shard.url, msg=f'has the same name as {other.url}; rename one of them')
     if not shards: raise input_error(src, msg='no shards: no .json, .jsonl, .gz, .zst or .parquet file there')
     return [shards[name] for name in sorted(shards)]
+
+# %% ../../nbs/lib/shards.ipynb #c22501e3
+def _as_named(fs, path, src):
+    "A path as the user would write it: a URL, or a path of this machine, relative where the folder was."
+    if 'file' not in fs.protocol: return fs.unstrip_protocol(path)
+    return path if '://' in src or os.path.isabs(src) else os.path.relpath(path)
 
 def _listed(src):
     "File system, the folder that names are relative to, and files."
@@ -69,7 +75,7 @@ def _listed(src):
     if fs.isdir(path): return fs, path, fs.find(path)
     return fs, re.split(r'[*?\[]', path)[0].rpartition('/')[0], fs.glob(path)
 
-# %% ../../nbs/lib/shards.ipynb #520cdb78
+# %% ../../nbs/lib/shards.ipynb #76e212c7
 def is_many(src: str) -> bool:
     "Does this name a folder, a pattern or a URL, and not a file of this machine?"
     return '://' in src or any(c in src for c in '*?') or Path(src).is_dir()
@@ -84,7 +90,7 @@ def check_target(src: str, target: str):
     if type(fs) is type(other) and (path + '/').startswith(root + '/'):
         raise input_error(target, msg='lies in the folder that is read; name a folder beside it')
 
-# %% ../../nbs/lib/shards.ipynb #35058b1c
+# %% ../../nbs/lib/shards.ipynb #3b749dc5
 @contextmanager
 def plain_copy(
     shard: Shard,
@@ -102,7 +108,7 @@ def plain_copy(
         try: yield copy
         except UserError as e: raise UserError(str(e).replace(str(copy), shard.url)) from None
 
-# %% ../../nbs/lib/shards.ipynb #8f542245
+# %% ../../nbs/lib/shards.ipynb #d0d8b4b4
 def _unpack(fs, path, shard, copy):
     "Write a shard as JSON Lines."
     with fs.open(path, 'rb') as f, open(copy, 'wb') as out:
@@ -120,7 +126,7 @@ def without_nulls(x: Any) -> Any:
     if isinstance(x, dict): return {k: without_nulls(v) for k, v in x.items() if v is not None}
     return [without_nulls(v) for v in x] if isinstance(x, list) else x
 
-# %% ../../nbs/lib/shards.ipynb #3bc0bdb3
+# %% ../../nbs/lib/shards.ipynb #c4e5b7d3
 @contextmanager
 def target_file(
     folder: str,       # where the answers go, a path or a URL
@@ -142,7 +148,7 @@ def target_file(
         with suppress(OSError): path.parent.rmdir() # others may be at work there
         _put(packed, fs, final)
 
-# %% ../../nbs/lib/shards.ipynb #f517c97f
+# %% ../../nbs/lib/shards.ipynb #4364aeef
 def _put(packed, fs, final):
     "Bring a file where it belongs; it appears there only when it is complete."
     if 'file' in fs.protocol:
@@ -150,7 +156,7 @@ def _put(packed, fs, final):
     fs.makedirs(final.rpartition('/')[0], exist_ok=True)
     fs.put_file(str(packed), final)
 
-# %% ../../nbs/lib/shards.ipynb #01fbe887
+# %% ../../nbs/lib/shards.ipynb #0906ef4b
 def _pack(path, packed, name):
     "Write a file packed as its name says."
     with open(path, 'rb') as f, open(packed, 'wb') as out:
@@ -160,7 +166,7 @@ def _pack(path, packed, name):
             with extra('pyarrow').CompressedOutputStream(out, 'zstd') as z: shutil.copyfileobj(f, z)
         else: shutil.copyfileobj(f, out)
 
-# %% ../../nbs/lib/shards.ipynb #c051161b
+# %% ../../nbs/lib/shards.ipynb #dd4c36ee
 @dataclass
 class Receipts:
     "What is finished of a dataset, in a folder or below a URL."
@@ -183,7 +189,7 @@ class Receipts:
         about = {'key': self.key, 'mark': shard.mark, 'from': shard.url}
         put_json(self.path(shard), {**about, **told}, self.fs)
 
-# %% ../../nbs/lib/shards.ipynb #36aebd4f
+# %% ../../nbs/lib/shards.ipynb #5f250ac4
 def put_json(path: str, obj: dict, fs=None): # fs: of fsspec; None = what the path says
     "Write an object as a JSON file that appears only when it is complete."
     if fs is None: fs, path = open_folder(path)
