@@ -1,4 +1,4 @@
-"The commands on many files: the same as on one, with any number of tasks and every engine that can be tried here."
+"The commands on many files: the same as on one, with any number of tasks and every engine."
 import json
 import signal
 import subprocess
@@ -29,8 +29,8 @@ def folder(tmp_path):
 
 
 def converting(folder, src, tgt, *more):
-    return ['--src_path', f'{folder/src}', '--tgt_path', f'{folder/tgt}', '--schema_path', f'{folder}/schema.json',
-            '--language', 'en', '--source', 'set', '--split_num', '2', '--random_sort', *more]
+    return ['--src_path', f'{folder/src}', '--tgt_path', f'{folder/tgt}',
+            '--schema_path', f'{folder}/schema.json', '--language', 'en', '--source', 'set', '--split_num', '2', '--random_sort', *more]
 
 
 def rows_of(path): return [r for _, r in read_jsonl(path)]
@@ -39,7 +39,8 @@ def rows_of(path): return [r for _, r in read_jsonl(path)]
 def test_rows_are_the_same_for_any_number_of_tasks(folder):
     assert convert_main(converting(folder, 'one.json', 'rows.json')) == 0
     for tasks in '1', '2', '7':
-        assert convert_main(converting(folder, 'set', tasks, '--engine', 'local', '--tasks', tasks, '--workers', '2')) == 0
+        more = '--engine', 'local', '--tasks', tasks, '--workers', '2'
+        assert convert_main(converting(folder, 'set', tasks, *more)) == 0
         assert read_shards(folder/tasks) == rows_of(folder/'rows.json')
         manifest = json.loads((folder/tasks/'manifest.json').read_text())
         assert (manifest['records'], manifest['rows']) == (40, len(rows_of(folder/'rows.json')))
@@ -66,14 +67,16 @@ def test_slurm_gets_jobs_that_do_the_same(folder, monkeypatch):
 
 @pytest.mark.skipif(not find_spec('ray'), reason='ray is not installed (pip install ray)')
 def test_ray_does_the_same(folder):
-    assert convert_main(converting(folder, 'set', 'rows', '--engine', 'ray', '--tasks', '2', '--workers', '2')) == 0
+    more = '--engine', 'ray', '--tasks', '2', '--workers', '2'
+    assert convert_main(converting(folder, 'set', 'rows', *more)) == 0
     assert convert_main(converting(folder, 'one.json', 'one')) == 0
     assert read_shards(folder/'rows') == rows_of(folder/'one')
 
 
 def test_a_command_that_is_killed_is_begun_again_where_it_was(folder):
     write_shards(folder/'many', some_records(20_000), 60)
-    line = [sys.executable, '-m', 'iepile_nb.cli.convert', *converting(folder, 'many', 'rows', '--engine', 'local')]
+    line = [sys.executable, '-m', 'iepile_nb.cli.convert',
+            *converting(folder, 'many', 'rows', '--engine', 'local')]
     p = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     receipts = folder/'rows/_logs/receipts'
     while p.poll() is None and not (receipts.is_dir() and any(receipts.iterdir())): time.sleep(.005)
@@ -88,21 +91,22 @@ def test_a_command_that_is_killed_is_begun_again_where_it_was(folder):
 
 
 def test_scores_counts_and_leaks_of_shards_are_those_of_one_file(folder, capsys):
-    def said(main, *argv):
+    def told(main, *argv):
         assert main(list(argv)) == 0
         return capsys.readouterr().out
     engine = '--engine', 'local', '--tasks', '2'
     convert_main(converting(folder, 'one.json', 'test.json', '--split', 'test'))
-    rows = [{**r, 'output': '{"person": ["Ines"], "city": ["Odda", "x"]}'} for r in rows_of(folder/'test.json')]
+    said = '{"person": ["Ines"], "city": ["Odda", "x"]}'
+    rows = [{**r, 'output': said} for r in rows_of(folder/'test.json')]
     write_shards(folder/'answers', rows, 7)
     write_jsonl(folder/'answers.json', rows)
-    said(eval_main, f'{folder}/answers', '--sort_by', 'label', *engine)
-    said(eval_main, f'{folder}/answers.json', '--sort_by', 'label', '--output', f'{folder}/scores.json')
+    told(eval_main, f'{folder}/answers', '--sort_by', 'label', *engine)
+    told(eval_main, f'{folder}/answers.json', '--sort_by', 'label', '--output', f'{folder}/scores.json')
     assert (folder/'answers.scores.json').read_text() == (folder/'scores.json').read_text()
     for what in (['stats', '--schema_path', f'{folder}/schema.json'], ['stats', '--schema_path', 'auto']):
-        many = said(data_main, *what, '--src_path', f'{folder}/set', *engine)
-        assert many == said(data_main, *what, '--src_path', f'{folder}/one.json')
-    found = said(data_main, 'leak', '--src_path', f'{folder}/set', f'{folder}/answers/../set/00*', *engine)
+        many = told(data_main, *what, '--src_path', f'{folder}/set', *engine)
+        assert many == told(data_main, *what, '--src_path', f'{folder}/one.json')
+    found = told(data_main, 'leak', '--src_path', f'{folder}/set', f'{folder}/answers/../set/00*', *engine)
     assert '40 ' in found
 
 

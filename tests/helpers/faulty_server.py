@@ -1,7 +1,7 @@
-"""A small server of the OpenAI protocol that answers at once and misbehaves on request; run it as a program.
+"""A small server of the OpenAI protocol that answers at once and misbehaves on request; also a program.
 
-Its one tokenizer is bytes: a prompt has as many tokens as bytes, or as ids. It "knows" an answer: each key that the
-prompt asks for with the words that begin with a capital. `ways` says what it takes: ids, text, chat; lark, schema."""
+It "knows" an answer: the words of the input that begin with a capital, under the first label. `ways`
+says what it takes: ids, text, chat; lark, schema; two: there are two choices; bos: it puts a first token before a text."""
 import json
 import random
 import re
@@ -83,14 +83,17 @@ def serve(ways=('ids', 'lark'), faults=(), share=.3, models=('m',), seed=0, port
     server.daemon_threads = True
     server.ways, server.faults, server.share, server.models = ways, faults, share, models
     server.rng, server.lock, server.asked = random.Random(seed), threading.Lock(), []
-    server.count = lambda p: len(p) if isinstance(p, list) else len(tokenizer.encode(p, add_special_tokens='bos' in ways))
+    def count(prompt):
+        if isinstance(prompt, list): return len(prompt)
+        return len(tokenizer.encode(prompt, add_special_tokens='bos' in ways))
+    server.count = count
     server.decode = lambda ids: tokenizer.decode(ids, clean_up_tokenization_spaces=False)
     server.url = f'http://127.0.0.1:{server.server_port}'
     threading.Thread(target=server.serve_forever, args=(.02,), daemon=True).start()
     return server
 
 
-if __name__ == '__main__': # PORT TOKENIZER SECONDS_OF_AN_ANSWER
+if __name__ == '__main__': # PORT TOKENIZER
     from transformers import AutoTokenizer
     server = serve(port=int(sys.argv[1]), tokenizer=AutoTokenizer.from_pretrained(sys.argv[2]))
     threading.Event().wait()

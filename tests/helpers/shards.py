@@ -44,7 +44,8 @@ def read_shards(folder):
 
 class Copies:
     "Copies a shard and notes that; the process is killed once at the shard of that name."
-    def __init__(self, notes, killed=None, always=False): self.notes, self.killed, self.always = notes, killed, always
+    def __init__(self, notes, killed=None, always=False):
+        self.notes, self.killed, self.always = notes, killed, always
 
     def __call__(self, src, out, shard):
         if shard.name == self.killed and (self.always or not (self.notes/'dead').exists()):

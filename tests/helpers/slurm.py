@@ -1,4 +1,4 @@
-"A `sbatch` that runs its jobs here and now, one task after the other, so that what is submitted can be tried."
+"A `sbatch` that runs its jobs here and now, one task after the other."
 import os
 import sys
 

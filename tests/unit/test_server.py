@@ -49,7 +49,8 @@ def predicting(server, folder, tokenizer, *more):
     "A command line that answers in.json of a folder."
     tokenizer.save_pretrained(folder/'tokenizer')
     return ['--input_file', f'{folder}/in.json', '--output_file', f'{folder}/out.json', '--engine', 'server',
-            '--base_url', server.url, '--model_name_or_path', f'{folder}/tokenizer', '--template', 'alpaca', *more]
+            '--base_url', server.url, '--model_name_or_path', f'{folder}/tokenizer',
+            '--template', 'alpaca', *more]
 
 
 def rows_of(path): return [r for _, r in read_jsonl(path)]
@@ -113,14 +114,17 @@ def test_values_are_held_to_the_text(answer, right, counts):
 def test_events_keep_what_the_text_has():
     t = TASKS['EE']
     ask = Request([], '', t, (t.question({'event_type': 'e', 'arguments': ['who', 'to']}),), 'Ines left.')
-    said = '{"e": [{"trigger": "left", "arguments": {"who": "Ines", "to": "Rome"}}, {"trigger": "ran", "arguments": {}}]}'
-    assert json.loads(held_to_text(ask, said)[0]) == {'e': [{'trigger': 'left', 'arguments': {'who': 'Ines', 'to': 'NAN'}}]}
+    good = {'trigger': 'left', 'arguments': {'who': 'Ines', 'to': 'Rome'}}
+    bad = {'trigger': 'ran', 'arguments': {}}
+    kept = json.loads(held_to_text(ask, json.dumps({'e': [good, bad]}))[0])
+    assert kept == {'e': [{'trigger': 'left', 'arguments': {'who': 'Ines', 'to': 'NAN'}}]}
 
 
 @pytest.mark.parametrize('seed', range(2))
 def test_a_faulty_server_loses_and_doubles_nothing(start, tokenizer, tmp_path, quick, seed):
     write_jsonl(tmp_path/'in.json', some_rows(60))
-    good, bad = start(ways=('ids', 'lark', 'two')), start(ways=('ids', 'lark', 'two'), faults=FAULTS, seed=seed, share=0)
+    how = dict(ways=('ids', 'lark', 'two'))
+    good, bad = start(**how), start(**how, faults=FAULTS, seed=seed, share=0)
     assert main(predicting(good, tmp_path, tokenizer)) == 0
     right = (tmp_path/'out.json').read_bytes()
     threading.Timer(.01, lambda: setattr(bad, 'share', .3)).start()
@@ -142,7 +146,8 @@ def test_what_a_server_refuses_stands_in_the_row(start, tokenizer, tmp_path, qui
         def answered(self, body): return None if len(body['prompt']) > 600 else answered(self, body)
     server.RequestHandlerClass = Refusing
     long = json.dumps({'instruction': 'x' * 900, 'schema': ['a'], 'input': 'y'})
-    write_jsonl(tmp_path/'in.json', [{'instruction': long}, {'instruction': '{"schema": ["a"], "input": "Odda"}'}])
+    short = json.dumps({'schema': ['a'], 'input': 'Odda'})
+    write_jsonl(tmp_path/'in.json', [{'instruction': long}, {'instruction': short}])
     assert main(predicting(server, tmp_path, tokenizer, '--constrain', 'free', '--cutoff_len', '4000')) == 1
     out = rows_of(tmp_path/'out.json')
     assert 'refused (400)' in out[0]['error'] and 'error' not in out[1]
@@ -209,4 +214,5 @@ def test_shards_are_answered_by_a_server(start, tokenizer, tmp_path):
 def test_an_extractor_may_ask_a_server(start, tokenizer, tmp_path):
     tokenizer.save_pretrained(tmp_path)
     ex = Extractor(str(tmp_path), server=start().url, template='alpaca')
-    assert dict(ex.extract('Ines left Odda.', ['place', 'person'])) == {'place': ['Ines', 'Odda'], 'person': []}
+    found = ex.extract('Ines left Odda.', ['place', 'person'])
+    assert dict(found) == {'place': ['Ines', 'Odda'], 'person': []}

@@ -33,7 +33,8 @@ def finished(job, receipts): job.write_manifest(receipts)
 
 
 def test_names_are_paths_below_the_folder_without_notes_and_manifests(tmp_path):
-    for name in ('b.json', 'deep/a.jsonl.gz', 'deep/c.parquet', '_x.json', '.y/z.json', 'manifest.json', 'd.txt'):
+    no_shards = '_x.json', '.y/z.json', 'manifest.json', 'd.txt'
+    for name in ('b.json', 'deep/a.jsonl.gz', 'deep/c.parquet', *no_shards):
         (tmp_path/name).parent.mkdir(exist_ok=True)
         (tmp_path/name).touch()
     assert [(s.name, s.target) for s in find_shards(str(tmp_path))] == [
@@ -142,8 +143,10 @@ def test_a_file_about_a_cluster_that_is_none(tmp_path):
 
 def predicted(rng):
     "Rows of NER and EE with right, wrong, odd and unreadable answers; texts occur twice, and labels by ones."
-    people = [{'text': f'a{i % 9} met b{i % 7}', 'entity': [entity(f'a{i % 9}'), entity(f'b{i % 7}', 'b')]} for i in range(30)]
-    moves = [{'text': f'{i} left', 'event': [event('e', 'left', who=str(i)), event('f', '', what='')]} for i in range(9)]
+    people = [{'text': f'a{i % 9} met b{i % 7}', 'entity': [entity(f'a{i % 9}'), entity(f'b{i % 7}', 'b')]}
+              for i in range(30)]
+    moves = [{'text': f'{i} left', 'event': [event('e', 'left', who=str(i)), event('f', '', what='')]}
+             for i in range(9)]
     rows = answered('NER', people, split_num=1) + answered('EE', moves, split_num=1)
     wrong = '{"a": ["a1", "nobody"]}', 'no idea', '{"a": ["a1"', '{"z": 3, "b": [{"x": 1}]}'
     return [r if rng.random() < .5 else {**r, 'output': rng.choice(wrong)} for r in rows]
@@ -159,9 +162,11 @@ def test_scores_of_shards_add_up(tmp_path, rules, sort_by):
     write_jsonl(tmp_path/'one.json', rows)
     cuts = sorted(rng.sample(range(1, len(rows)), 6))
     (tmp_path/'in').mkdir()
-    for i, (a, b) in enumerate(zip([0, *cuts], [*cuts, len(rows)])): write_jsonl(tmp_path/f'in/{i}.jsonl', rows[a:b])
+    for i, (a, b) in enumerate(zip([0, *cuts], [*cuts, len(rows)])):
+        write_jsonl(tmp_path/f'in/{i}.jsonl', rows[a:b])
     work = ScoreShard(RULES[rules](), None, sort_by)
     job = ShardJob(work, find_shards(str(tmp_path/'in')), f'{tmp_path}/parts', f'{tmp_path}/log', {})
     job()
-    result, one = sharded_result(job, job.collect()), evaluate(tmp_path/'one.json', rules=rules, sort_by=sort_by)
+    result = sharded_result(job, job.collect())
+    one = evaluate(tmp_path/'one.json', rules=rules, sort_by=sort_by)
     assert result == one and result.notes == one.notes and result.intervals() == one.intervals()
