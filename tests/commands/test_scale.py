@@ -30,7 +30,8 @@ def folder(tmp_path):
 
 def converting(folder, src, tgt, *more):
     return ['--src_path', f'{folder/src}', '--tgt_path', f'{folder/tgt}',
-            '--schema_path', f'{folder}/schema.json', '--language', 'en', '--source', 'set', '--split_num', '2', '--random_sort', *more]
+            '--schema_path', f'{folder}/schema.json', '--language', 'en', '--source', 'set',
+            '--split_num', '2', '--random_sort', *more]
 
 
 def rows_of(path): return [r for _, r in read_jsonl(path)]
