@@ -139,13 +139,15 @@ def killed_predictions(tmp, n_rows, runs):
 def main():
     a = arguments(__doc__.partition('\n')[0]).parse_args()
     os.environ['HF_HUB_OFFLINE'] = '1'
+    runs, rows = 3 if a.quick else 5, []
     with tempfile.TemporaryDirectory() as tmp:
         tmp = Path(tmp)
-        rows = [*second_worker(tmp, 100_000 if a.quick else 400_000, 3 if a.quick else 5),
-                *overhead(tmp, 200_000, 3 if a.quick else 5),
-                *cost_errors(tmp, (5_000, 20_000, 60_000), 3 if a.quick else 5),
-                *killed_predictions(tmp, 2000, 4 if a.quick else 20)]
-    write('scale', rows)
+        for section in (overhead(tmp, 200_000, runs), killed_predictions(tmp, 2000, 4 if a.quick else 20),
+                        second_worker(tmp, 100_000 if a.quick else 400_000, runs),
+                        cost_errors(tmp, (5_000, 20_000, 60_000), runs)):
+            for row in section:
+                rows.append(row)
+                write('scale', rows) # a run that is cut off leaves what it had
 
 
 if __name__ == '__main__': main()
