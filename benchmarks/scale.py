@@ -99,7 +99,8 @@ def free_port():
 
 def started(port, tokenizer):
     "A server as a process of its own, ready."
-    p = subprocess.Popen([sys.executable, ROOT/'tests/helpers/faulty_server.py', str(port), tokenizer])
+    cmd = [sys.executable, ROOT/'tests/helpers/faulty_server.py', str(port), tokenizer]
+    p = subprocess.Popen(cmd, stderr=subprocess.DEVNULL)
     while True:
         with socket.socket() as s:
             if s.connect_ex(('127.0.0.1', port)) == 0: return p
@@ -128,7 +129,9 @@ def killed_predictions(tmp, n_rows, runs):
             time.sleep(.5)
             server = started(port, tokenizer)
         p.wait()
-        if not out.exists(): subprocess.run([*map(str, cmd)], check=True, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        if not out.exists():
+            again = subprocess.run([*map(str, cmd)], capture_output=True, text=True)
+            if again.returncode: raise SystemExit(again.stderr[-2000:])
         server.kill()
         server.wait()
         found = [r['n'] for _, r in read_jsonl(out) if r['output']]
