@@ -90,7 +90,7 @@ def check_target(src: str, target: str):
     if type(fs) is type(other) and (path + '/').startswith(root + '/'):
         raise input_error(target, msg='lies in the folder that is read; name a folder beside it')
 
-# %% ../../nbs/lib/shards.ipynb #3b749dc5
+# %% ../../nbs/lib/shards.ipynb #eb2e4353
 @contextmanager
 def plain_copy(
     shard: Shard,
@@ -98,7 +98,7 @@ def plain_copy(
     "A shard as a plain file. Raises `UserError` if it cannot be read; messages name the shard, not the copy."
     fs, path = open_folder(shard.url)
     if not shard.packed and is_local(shard.url):
-        yield Path(path)
+        yield Path(path if '://' in shard.url else shard.url) # messages name what the user named
         return
     with tempfile.TemporaryDirectory(prefix='iepile_nb-') as tmp:
         copy = Path(tmp)/f'{PurePosixPath(shard.name).name}.jsonl'
