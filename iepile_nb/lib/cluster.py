@@ -134,7 +134,7 @@ def run_task(rank: int):
     "Run a task in a process of the pool."
     _Task.executor._run_for_rank(rank, local_rank=1) # only the first one tells the terminal
 
-# %% ../../nbs/lib/cluster.ipynb #3237ade6
+# %% ../../nbs/lib/cluster.ipynb #f03521c5
 def run_local(
     job: Callable,     # called with (None, number of the task, number of tasks)
     tasks: int,
@@ -144,8 +144,8 @@ def run_local(
     "Run tasks on this machine. Those whose process was killed run again; raises what another one raised."
     executor = local_executor(job, tasks, logs)
     left, in_vain = executor.get_incomplete_ranks(), 0
-    while left and in_vain < 2: # a second time from the other end: the first one may be what kills
-        _one_round(left[::-1 if in_vain else 1], workers, job, tasks, logs)
+    while left and in_vain < 2: # a second time one by one from the other end: the first may be what kills
+        _one_round(left[::-1 if in_vain else 1], 1 if in_vain else workers, job, tasks, logs)
         before, left = left, executor.get_incomplete_ranks()
         in_vain = in_vain + 1 if left == before else 0
         if left and in_vain < 2: log.warning('%d tasks ended before their time and run again', len(left))
