@@ -103,7 +103,7 @@ def _connect(self: Extractor, name, adapter, kw):
     self.template = self._choose(self.model, self.tokenizer, adapter=adapter)
     self.templates, self.bias = {'default': self.template}, {}
 
-# %% ../nbs/15_extract.ipynb #e0b5c884
+# %% ../nbs/15_extract.ipynb #26b4bb94
 @patch
 def _served_decoder(self: Extractor, max_new_tokens):
     from iepile_nb.lib.served import ServedDecoder

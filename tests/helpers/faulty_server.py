@@ -1,7 +1,8 @@
 """A small server of the OpenAI protocol that answers at once and misbehaves on request; also a program.
 
 It "knows" an answer: the words of the input that begin with a capital, under the first label. `ways`
-says what it takes: ids, text, chat; lark, schema; two: there are two choices; bos: a first token before a text."""
+says what it takes: ids, text, chat; lark, schema; two: there are two choices; bos: a first token before a
+text."""
 import json
 import random
 import re
