@@ -103,7 +103,7 @@ def _names(s): return [x for x in s.split(',') if x]
 def _row_arguments(a):
     "Which rows are taken, and what a recipe is made of."
     a('--sources', type=_names, default=[], help='rows: of these datasets, with commas between them')
-    a('--tasks', type=lambda s: _names(s.upper()), default=[], help='rows: of these tasks')
+    a('--row_tasks', type=lambda s: _names(s.upper()), default=[], help='rows: of these tasks')
     a('--language', choices=LANGUAGES, help='rows: which are taken; recipe: of the folder')
     a('--per_source', type=at_least(1), help='rows: at most N of each dataset and task')
     a('--pure_negative_ratio', type=float,
@@ -315,7 +315,7 @@ def _rows(o):
     tgt, file, counts = _target(o, 'a file for the rows'), hub_file(o.src_path[0]), Counter()
     check_apart(tgt, file)
     log.info('%s', LICENCE)
-    wanted = RowSample(o.sources, o.tasks, o.language, o.per_source, o.limit, o.pure_negative_ratio, o.seed)
+    wanted = RowSample(o.sources, o.row_tasks, o.language, o.per_source, o.limit, o.pure_negative_ratio, o.seed)
     n = write_jsonl(tgt, sampled(lambda: (row for _, row in read_jsonl(file)), wanted, counts))
     print(Table({'task': task, 'source': source, 'rows': k} for (task, source), k in sorted(counts.items())))
     print(f'{tgt}: {n} rows')
@@ -334,7 +334,7 @@ _PARTS = {
     'clean': _Part(_clean, 'form columns task schema_path split tgt_path', _clean_shards),
     'split': _Part(_split, 'form columns task tgt_path share'),
     'schema': _Part(_write_schema, 'form columns task tgt_path'),
-    'rows': _Part(_rows, 'tgt_path sources tasks language per_source pure_negative_ratio limit seed'),
+    'rows': _Part(_rows, 'tgt_path sources row_tasks language per_source pure_negative_ratio limit seed'),
     'recipe': _Part(_recipe, 'tgt_path from_folder language hard_negative_path')}
 
 # %% ../../nbs/cli/data.ipynb #1b5cc6ef
