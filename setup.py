@@ -7,7 +7,7 @@ ini = ConfigParser(delimiters=['='])
 ini.read('settings.ini', encoding='utf-8')
 cfg = ini['DEFAULT']
 SAMPLES = f"{cfg['lib_path']}.samples" # the folder `data`, as a package holds it
-EXTRAS = 'dev', 'lab', 'data', 'plots', 'docs', 'encoder', 'smollm2', 'gemma3'
+EXTRAS = 'dev', 'lab', 'data', 'plots', 'docs', 'encoder', 'smollm2', 'gemma3', 'scale'
 
 setup(
     name=cfg['lib_name'], version=cfg['version'], description=cfg['description'], keywords=cfg['keywords'].split(),

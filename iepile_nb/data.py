@@ -4,14 +4,16 @@
 
 # %% auto #0
 __all__ = ['STOP_WORDS', 'COLOURS', 'label_counts', 'plot_counts', 'Stats', 'stats', 'poor', 'cleaned', 'clean', 'shingles',
-           'jaccard', 'leak', 'leak_counts', 'corpus', 'plot_corpus', 'Report', 'Table', 'check_record', 'gather',
-           'infer_schema', 'mended_record', 'numbered_records', 'read_records', 'read_schema', 'spo_triples']
+           'jaccard', 'min_hash', 'leak', 'leak_counts', 'corpus', 'plot_corpus', 'Report', 'Table', 'check_record',
+           'gather', 'infer_schema', 'mended_record', 'numbered_records', 'read_records', 'read_schema', 'spo_triples']
 
 # %% ../nbs/04_dataset.ipynb #e5aaeb34
 import json, re, zlib
 from collections import Counter, deque
 from pathlib import Path
-from typing import Iterable, Iterator
+from typing import Callable, Iterable, Iterator
+
+from fastcore.basics import patch
 
 from .lib.extras import extra
 from .questions import NAN, Schema, Task, describe
@@ -132,6 +134,16 @@ def _numbers(counts, lengths, absent, schema):
         strings_that_the_text_lacks=absent, median_length=int(median(by_length)), longest=by_length[-1],
         length_of_95_percent=by_length[int(.95 * (len(by_length) - 1))])
 
+# %% ../nbs/04_dataset.ipynb #1267f449
+@patch
+def __add__(self: Stats, other: Stats) -> Stats:
+    "The figures of two parts of one dataset, with the same schema and `split_num`."
+    counts, both = self.counts + other.counts, lambda k: self[k] + other[k]
+    numbers = _numbers(counts, self.lengths + other.lengths, both('strings_that_the_text_lacks'), None)
+    numbers['labels_in_the_schema'] = self['labels_in_the_schema']
+    if 'rows' in self: numbers |= _row_numbers(both('rows_with_an_answer'), both('pure_negatives'))
+    return Stats(counts, self.lengths + other.lengths, **numbers)
+
 # %% ../nbs/04_dataset.ipynb #edbc4aef
 STOP_WORDS = set("""
 a an the of to in on at by for from with as and or but not no nor so if than then that this these
@@ -160,9 +172,10 @@ def cleaned(
     report: Report,               # filled while the records are read
     annotated: bool = True, form: str = 'records',
     schema: Schema | None = None, # labels that are not in it go
+    seen: dict | None = None,     # what stood in files before this one, see `note_repeats`; grows
 ) -> Iterator[dict]:
     "The records of a file that are worth keeping; the others go to the report."
-    seen = {}
+    seen = {} if seen is None else seen
     for line, record in numbered_records(path, task, annotated, form, bad=report.bad):
         report.n += 1
         if schema: record = mended_record(record, task, schema, line, report)
@@ -190,18 +203,24 @@ def jaccard(a: set, b: set) -> float: # from 0 to 1
     return len(a & b) / len(a | b)
 
 # %% ../nbs/04_dataset.ipynb #f3c8ed0e
+def min_hash(
+    record: dict,
+) -> 'MinHash': # of datasketch
+    "The MinHash signature of a record's text."
+    sign = extra('datasketch').MinHash(num_perm=128, hashfunc=zlib.crc32)
+    sign.update_batch(list(shingles(record['text'])))
+    return sign
+
 def leak(
     splits: dict[str, Iterable[tuple[int, dict]]],  # {name: numbered records}
     threshold: float = .8,                          # Jaccard overlap from which two texts are near
+    sign: Callable[[dict], 'MinHash'] = min_hash,
 ) -> Table:          # a match of each text in each earlier split: the best of those that are near
     "Texts and near-texts that two splits share."
-    MinHash = extra('datasketch').MinHash
     found, index = [], SimilarTexts(threshold)
     for name, records in splits.items():
         for n, r in progress(records, f'leak: {name}'):
-            sign = MinHash(num_perm=128, hashfunc=zlib.crc32)
-            sign.update_batch(list(shingles(r['text'])))
-            near = index.add(name, n, r['text'], sign)
+            near = index.add(name, n, r['text'], sign(r))
             found += _matches(name, n, r['text'], near, threshold)
     return Table(found, f'shared texts: {len(found)}')
 

@@ -65,21 +65,22 @@ class Extractor:
         constrain: str | None = None,     # span, schema, free or failed, see `predict`
         cutoff_len: int = 1024,           # tokens a prompt may have
         list_bias: str | float | None = None, # see `ListBias`; None = as the adapter was tuned
+        server: str | tuple = (),         # address of a server with the model, or address and name there
         **kw,                             # for `load_model` (dtype, trust_remote_code, ...)
     ):
-        from iepile_nb.lib.presets import choose_template
-        self._choose = partial(choose_template, template=template, name=preset, force=force)
+        self._choose = partial(_template_chooser(), template=template, name=preset, force=force)
         self.batch_size, self.constrain, self.cutoff_len = batch_size, constrain, cutoff_len
-        self._start(model, adapter, bits, list_bias, kw)
+        self._start(model, adapter, bits, list_bias, server, kw)
 
 # %% ../nbs/15_extract.ipynb #8d1b4c2e
 @patch
-def _start(self: Extractor, model, adapter, bits, list_bias, kw):
+def _start(self: Extractor, model, adapter, bits, list_bias, server, kw):
     "Load the model, and each adapter that has a name."
+    self.server, self.list_bias, self.biases = server, list_bias, {}
+    if server: return self._connect(model, adapter, kw)
     from iepile_nb.lib.contract import read_contract
     from iepile_nb.lora import load_model
     named = adapter if isinstance(adapter, dict) else {}
-    self.list_bias, self.biases = list_bias, {}
     if not isinstance(model, tuple): model = load_model(model, None if named else adapter, bits, **kw)
     self.model, self.tokenizer = model
     self.template = None if named else self._choose(self.model, self.tokenizer, adapter=adapter)
@@ -88,12 +89,43 @@ def _start(self: Extractor, model, adapter, bits, list_bias, kw):
     if not named: self.biases['default'] = self.bias
     for name, folder in named.items(): self.load(name, folder)
 
+# %% ../nbs/15_extract.ipynb #fcddb592
+def _template_chooser():
+    from iepile_nb.lib.presets import choose_template
+    return choose_template
+
+@patch
+def _connect(self: Extractor, name, adapter, kw):
+    "A model that a server has: here is its tokenizer, and the contract of its adapter."
+    from iepile_nb.lib.served import ServedModel, served_tokenizer
+    if self.list_bias: raise UserError('a server does not handicap empty lists; leave list_bias out')
+    self.model, self.tokenizer = ServedModel(name), served_tokenizer(name, **kw)
+    self.template = self._choose(self.model, self.tokenizer, adapter=adapter)
+    self.templates, self.bias = {'default': self.template}, {}
+
+# %% ../nbs/15_extract.ipynb #26b4bb94
+@patch
+def _served_decoder(self: Extractor, max_new_tokens):
+    from iepile_nb.lib.served import ServedDecoder
+    from iepile_nb.lib.server import Server
+    url, name = (self.server, None) if isinstance(self.server, str) else self.server
+    server = Server(url)
+    how = server.model_name(name), self.tokenizer, self.template, self.constrain, max_new_tokens
+    return ServedDecoder(server, *how, force=self._choose.keywords['force'])
+
 @patch
 def decoder(self: Extractor, max_new_tokens: int, weigh: bool = False) -> Decoder:
     "How texts are answered; `weigh` measures the confidence of values."
+    if self.server and weigh: raise UserError('a server does not say how sure it is; leave the threshold out')
+    if self.server: return self._served_decoder(max_new_tokens)
     ends = end_ids(self.model, self.tokenizer, self.template)
     return Decoder(self.model, self.tokenizer, ends, self.constrain, max_new_tokens, self.batch_size, weigh,
                    self.bias)
+
+@patch
+def _maker(self: Extractor, decoder):
+    if self.server: return decoder.maker(self.cutoff_len)
+    return RequestMaker(self.tokenizer, self.template, self.cutoff_len, window=True)
 
 # %% ../nbs/15_extract.ipynb #9f7002d2
 @patch
@@ -133,8 +165,7 @@ def extract(
     "Ask about a text. Raises `UserError` if the schema has no labels for the task."
     found, rows = self._rows(text, schema, task, language, split_num)
     decoder = self.decoder(max_new_tokens, threshold is not None)
-    maker = RequestMaker(self.tokenizer, self.template, self.cutoff_len, window=True)
-    answers = answer_stream(decoder, maker, (row for *_, row in rows), total=len(rows))
+    answers = answer_stream(decoder, self._maker(decoder), (row for *_, row in rows), total=len(rows))
     for (_, a), (e, questions, _) in zip(answers, rows):
         asked = [e.task.answer_key(q) for q in questions]
         e.add(without_unsure(e, questions, a, threshold) if threshold else a.text, a.sure, asked)
@@ -226,7 +257,7 @@ def stream(
     split_num: int | None = None,
 ) -> Iterator[Extraction]:      # what is there so far; the last one is complete
     "Ask about a text and watch the answer being written."
-    if self.model.config.is_encoder_decoder:
+    if self.server or self.model.config.is_encoder_decoder:
         return (yield self.extract(text, schema, task, language, max_new_tokens, split_num))
     _, rows = self._rows(text, schema, task, language, split_num)
     requests = self._requests(rows)

@@ -16,7 +16,7 @@ import orjson
 from fastcore.basics import patch
 
 from .questions import Schema, Task, all_of_type
-from .lib.io import (UserError, fail, input_error, is_array, line_blocks, log,
+from .lib.io import (UserError, fail, input_error, is_array, line_blocks, list_inside, log,
                               parse_lines, text_file)
 from .tasks import EET, Events, get_task
 from .lib.formats import (IMPORTERS, Unannotated, build_each, importer, one_line, reader_of,
@@ -53,7 +53,8 @@ def check_record(
     annotated: bool = True, # must the annotation be there?
 ) -> str | None:            # what is wrong and what to do; `None` if nothing is
     "Look for what would go wrong with a record later."
-    if not isinstance(record.get('text'), str): return "no key 'text' with a string; every record needs one"
+    if not isinstance(record.get('text'), str):
+        return f"no key 'text' with a string; every record needs one{list_inside(record)}"
     if record.get(task.key) is None:
         if not annotated: return None
         return f"no key '{task.key}', which training on {task} needs; {_missing_hint(record, task)}"

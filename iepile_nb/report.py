@@ -21,7 +21,7 @@ from .evaluate import evaluate
 from .lib.curves import plot_losses
 from .lib.page import example_html, figure_svg, html_report, html_table
 from .lib.charts import bars_svg, confusion_html, errors_html
-from .lib.browser import Browser, browser_data, browser_html
+from .lib.browser import Browser, browser_data, browser_html, page_sample, sample_note
 from .lib.wording import CHINESE_RULES, main_language, wording, words_of
 from .lib.published import compare_published, comparison_html, load_zero_shot
 
@@ -120,14 +120,16 @@ def report_sections(
     draws: int = DRAWS,
 ) -> list[tuple[str, str]]:     # (heading, HTML)
     "All parts of a report on a result, the browser last."
-    errors, said, say = result.errors(), (*result.notes, macro_note(result)), words_of(result)
+    sample, said, say = page_sample(result), (*result.notes, macro_note(result)), words_of(result)
+    errors = sample.errors()
+    if sample is not result: said += sample_note(sample, result),
     notes = ''.join(f'<p class="note">{escape(n)}</p>' for n in said)
     notes += f'<p class="soft">{escape(_rules(result, say))}</p>'
     return [(say('Scores'), html_table(*score_rows(result, draws), words=1) + notes),
             (say('F1 by label and by length of text'), _beside(label_bars(result), length_bars(result))),
             (say('Errors and confusion of labels'),
              _beside(errors_html(errors, say), confusion_html(errors, say=say))),
-            (say(title), browser_html(browser_data(result, errors)))]
+            (say(title), browser_html(browser_data(sample, errors)))]
 
 # %% ../nbs/20_report.ipynb #rp1a001b
 def report(

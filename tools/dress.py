@@ -33,8 +33,9 @@ MORE = {'21_course.ipynb': '''
 PRESET = 'tiny' #@param ['tiny', 'smollm2-135m', 'gemma3-270m', 'colab-t4', 'colab-a100', 'llama2-13b-iepile', 'oneke']
 #@markdown Keep results on Google Drive, so that a training that was cut off goes on?
 DRIVE = False #@param {type: 'boolean'}'''}
-ON_GPU = '00', '10', '11', '12', '13', '14', '15', '21', '22', '23', 'A2'
+ON_GPU = '00', '10', '11', '12', '13', '14', '15', '21', '22', 'A2'
 TRAINS = '11', '12', '22' # in lesson 21 the report is that of the chosen base
+SCALES = '23'
 
 
 def settings():
@@ -64,7 +65,8 @@ def first_cells(path):
     if not is_lesson(path): return [(own(), START, [])]
     form = FORM.format(source='git+' + settings()['git_url'])
     form = form + MORE[path.name] if path.name in MORE else '#| hide\n' + form
-    return [(own('form'), form, ['parameters']), (own(), INSTALL + REPORT * path.name.startswith(TRAINS), [])]
+    install = INSTALL.replace('[data,plots]', '[scale]') if path.name.startswith(SCALES) else INSTALL
+    return [(own('form'), form, ['parameters']), (own(), install + REPORT * path.name.startswith(TRAINS), [])]
 
 
 def dress(nb, path):

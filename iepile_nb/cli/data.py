@@ -9,6 +9,8 @@ __all__ = ['WHAT', 'EXAMPLE', 'main']
 import argparse, os, re
 from collections import Counter, deque
 from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Callable, NamedTuple
@@ -29,7 +31,12 @@ from ..lib.row_sampling import RowSample, sampled
 from ..lib.iepile_rows import hub_file
 from ..lib.corpus_names import LICENCE
 from ..lib.splits import texts_to_test
+from ..lib.cluster import ShardJob, run_jobs
+from ..lib.shards import check_target, find_shards
+from ..lib.shard_work import (CleanShard, SignShard, StatsShard, leak_of, read_parts, shard_records,
+                                      stats_of, write_before)
 from .common import at_least, command
+from .engines import engine_arguments, first_form, log_folder, take_engine
 
 # %% ../../nbs/cli/data.ipynb #1a551f94
 def _share(s):
@@ -46,6 +53,7 @@ WHAT = ("split: a training and a test file; schema: the labels that are annotate
 EXAMPLE = ('example: iepile_data check --src_path data/NER/sample.json --task NER '
            '--schema_path data/NER/schema.json')
 
+# %% ../../nbs/cli/data.ipynb #de036b9e
 def _parser():
     "The arguments of `iepile_data`."
     p = argparse.ArgumentParser(
@@ -54,7 +62,10 @@ def _parser():
     _input_arguments(p.add_argument)
     _output_arguments(p.add_argument)
     _row_arguments(p.add_argument)
+    engine_arguments(p.add_argument)
     return p
+
+_ENGINE = 'engine', 'tasks', 'workers', 'logging_dir', 'cluster'
 
 # %% ../../nbs/cli/data.ipynb #b6477093
 def _input_arguments(a):
@@ -92,7 +103,7 @@ def _names(s): return [x for x in s.split(',') if x]
 def _row_arguments(a):
     "Which rows are taken, and what a recipe is made of."
     a('--sources', type=_names, default=[], help='rows: of these datasets, with commas between them')
-    a('--tasks', type=lambda s: _names(s.upper()), default=[], help='rows: of these tasks')
+    a('--row_tasks', type=lambda s: _names(s.upper()), default=[], help='rows: of these tasks')
     a('--language', choices=LANGUAGES, help='rows: which are taken; recipe: of the folder')
     a('--per_source', type=at_least(1), help='rows: at most N of each dataset and task')
     a('--pure_negative_ratio', type=float,
@@ -171,7 +182,10 @@ def _clean(o):
 def _stats(o):
     task = get_task(o.task)
     schema, records = _schema(o, task), read_records(o.src_path[0], task, o.split == 'train', o.limit, o.form)
-    found = stats(records, task, schema, o.split_num)
+    _show_stats(o, stats(records, task, schema, o.split_num))
+
+def _show_stats(o, found):
+    "Print what was counted, and draw it where that is asked for."
     print(found)
     print(Table({'label': l or '(nothing)', 'annotations': n} for l, n in found.counts.most_common()))
     if o.tgt_path:
@@ -217,6 +231,65 @@ def _leak(o):
     print(found)
     print(leak_counts(found))
 
+# %% ../../nbs/cli/data.ipynb #ce6b8fa5
+def _shards_of(o):
+    "Task, shards, their format and the schema that the arguments name."
+    task, shards = get_task(o.task), find_shards(o.src_path[0])
+    form = first_form(shards, o.form, o.columns)
+    if o.schema_path != 'auto': return task, shards, form, _schema(o, task)
+    return task, shards, form, infer_schema(shard_records(shards, task, o.split == 'train', form), task)
+
+def _stats_shards(o, e):
+    task, shards, form, schema = _shards_of(o)
+    work = StatsShard(task, schema, o.split_num, o.split == 'train', form)
+    with log_folder(e) as logs:
+        job = ShardJob(work, shards, f'{logs}/parts', logs, _about(o))
+        run_jobs(e, (job, partial(_tell_stats, o)))
+
+def _tell_stats(o, job, receipts): _show_stats(o, stats_of(read_parts(job)))
+
+def _about(o): return {k: v for k, v in vars(o).items() if k not in ('tgt_path', 'workers')}
+
+# %% ../../nbs/cli/data.ipynb #dca0d680
+def _clean_shards(o, e):
+    target = _target(o, 'a folder for the good records')
+    check_target(o.src_path[0], target)
+    task, shards, form, schema = _shards_of(o)
+    with log_folder(e, target) as logs:
+        before, marks = f'{logs}/before', [s.mark for s in shards] # what is a repeat depends on all files
+        texts = CleanShard(task, schema, o.split == 'train', form)
+        listed = ShardJob(texts, shards, f'{logs}/texts', f'{logs}/first', _about(o))
+        cleaned = ShardJob(replace(texts, before=before), shards, target, logs, {**_about(o), 'files': marks})
+        run_jobs(e, (listed, partial(write_before, before)), (cleaned, _tell_cleaned))
+
+def _tell_cleaned(job, receipts):
+    "Write the manifest of cleaned shards, and say what was dropped."
+    kinds = Counter()
+    for r in receipts: kinds.update(r['problems'])
+    kept, n = (sum(r[k] for r in receipts) for k in ('rows', 'records'))
+    print(f'{job.write_manifest(receipts)}: {kept} of {n} records; it says what was dropped and why')
+    print(Table({'problem': kind, 'how often': n} for kind, n in kinds.most_common()))
+
+# %% ../../nbs/cli/data.ipynb #22b1baa9
+def _leak_shards(o, e):
+    if len(set(o.src_path)) < max(2, len(o.src_path)):
+        raise UserError('leak compares folders; name two or more different ones after --src_path')
+    with log_folder(e) as logs:
+        jobs = {}
+        for i, src in enumerate(o.src_path):
+            shards, where = find_shards(src), f'{logs}/{i}'
+            work = SignShard(get_task(o.task), first_form(shards, o.form, o.columns))
+            jobs[src] = ShardJob(work, shards, f'{where}/parts', where, {'form': work.form, 'task': o.task})
+        finishes = [_nothing] * (len(jobs) - 1) + [partial(_tell_leaks, jobs, o.threshold)]
+        run_jobs(e, *zip(jobs.values(), finishes))
+
+def _nothing(job, receipts): "The first splits have to wait for the last."
+
+def _tell_leaks(jobs, threshold, job, receipts):
+    found = leak_of({src: read_parts(j) for src, j in jobs.items()}, threshold)
+    print(found)
+    print(leak_counts(found))
+
 # %% ../../nbs/cli/data.ipynb #d3131d7f
 def _recipe(o):
     "Mix the datasets of a recipe, or write one for a folder, see `lib.recipe`."
@@ -242,7 +315,8 @@ def _rows(o):
     tgt, file, counts = _target(o, 'a file for the rows'), hub_file(o.src_path[0]), Counter()
     check_apart(tgt, file)
     log.info('%s', LICENCE)
-    wanted = RowSample(o.sources, o.tasks, o.language, o.per_source, o.limit, o.pure_negative_ratio, o.seed)
+    wanted = RowSample(o.sources, o.row_tasks, o.language, o.per_source, o.limit,
+                       o.pure_negative_ratio, o.seed)
     n = write_jsonl(tgt, sampled(lambda: (row for _, row in read_jsonl(file)), wanted, counts))
     print(Table({'task': task, 'source': source, 'rows': k} for (task, source), k in sorted(counts.items())))
     print(f'{tgt}: {n} rows')
@@ -252,15 +326,16 @@ class _Part(NamedTuple):
     "A part of the command."
     run: Callable  # gets the parsed arguments
     options: str   # the names that it uses, beside `--src_path`
+    shards: Callable | None = None # the same for folders, gets where tasks run too
 
 _PARTS = {
     'check': _Part(_check, 'form columns task schema_path split fix tgt_path'),
-    'stats': _Part(_stats, 'form columns task schema_path split split_num tgt_path limit'),
-    'leak': _Part(_leak, 'form columns task threshold limit'),
-    'clean': _Part(_clean, 'form columns task schema_path split tgt_path'),
+    'stats': _Part(_stats, 'form columns task schema_path split split_num tgt_path limit', _stats_shards),
+    'leak': _Part(_leak, 'form columns task threshold limit', _leak_shards),
+    'clean': _Part(_clean, 'form columns task schema_path split tgt_path', _clean_shards),
     'split': _Part(_split, 'form columns task tgt_path share'),
     'schema': _Part(_write_schema, 'form columns task tgt_path'),
-    'rows': _Part(_rows, 'tgt_path sources tasks language per_source pure_negative_ratio limit seed'),
+    'rows': _Part(_rows, 'tgt_path sources row_tasks language per_source pure_negative_ratio limit seed'),
     'recipe': _Part(_recipe, 'tgt_path from_folder language hard_negative_path')}
 
 # %% ../../nbs/cli/data.ipynb #1b5cc6ef
@@ -268,8 +343,10 @@ def _read_arguments(argv):
     "The arguments of a part; `UserError` for one that it would not use."
     p = _parser()
     o = p.parse_args(argv)
+    part = _PARTS[o.what]
+    known = 'what', 'src_path', *part.options.split(), *(_ENGINE if part.shards else ())
     for k, v in vars(o).items():
-        if v != p.get_default(k) and k not in ('what', 'src_path', *_PARTS[o.what].options.split()):
+        if v != p.get_default(k) and k not in known:
             raise UserError(f"{o.what} does not use --{'from' if k == 'form' else k}; leave it out")
     if o.what == 'check' and o.tgt_path and not o.fix:
         raise UserError('check writes nothing without --fix; leave --tgt_path out, or add --fix')
@@ -278,10 +355,12 @@ def _read_arguments(argv):
         raise UserError(f'{o.what} takes one file; only leak compares several')
     return o
 
+# %% ../../nbs/cli/data.ipynb #a98e83a7
 @command
 def main(argv):
     "Look at annotated records."
     o = _read_arguments(argv)
+    if e := take_engine(vars(o)): return _PARTS[o.what].shards(o, e)
     if o.what not in ('leak', 'rows', 'recipe'): o.form = chosen_form(o.src_path[0], o.form, o.columns)
     _PARTS[o.what].run(o)
 

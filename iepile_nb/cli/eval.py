@@ -12,13 +12,17 @@ from pathlib import Path
 
 from ..questions import NAN, unique
 from ..lib.io import UserError, atomic_write, check_apart, in_notebook, input_error
-from ..tasks import TASKS
+from ..tasks import TASKS, get_task
 from ..scoring import COUNTING_MODES, MATCHING, Result, macro, macro_note, score_table
 from ..certainty import DRAWS, compare_results, interval_note
 from ..evaluate import RULES, evaluate, why
 from ..lib.paper_tables import paper_tables
 from ..lib.suite import folder_scores
+from ..lib.cluster import ShardJob, run_jobs
+from ..lib.shards import find_shards, is_local
+from ..lib.shard_scores import ScoreShard, sharded_result
 from .common import Flag, at_least, command, old_flags
+from .engines import engine_arguments, log_folder, take_engine
 
 # %% ../../nbs/cli/eval.ipynb #4c3eb56d
 def _rounded(entry):
@@ -52,6 +56,7 @@ def _parser():
     a('--task', type=str.upper, choices=list(TASKS), help='default: taken from the rows')
     a('--sort_by', default='', help='also score by source, label, language, length, task or any field')
     a('--limit', type=at_least(1), help='read only the first N rows')
+    engine_arguments(a)
     a('--output', help='where the scores of one file go (default: output_msg/FILE beside the input)')
     _add_rules(a)
     _add_parts(a)
@@ -100,6 +105,9 @@ def main(argv):
     o = p.parse_args(argv)
     paths = unique([*o.file, *([o.path1] if o.path1 else [])])
     if not paths: p.error('which file? iepile_eval FILE')
+    if e := take_engine(vars(o)):
+        if len(paths) > 1: raise UserError('--engine scores one folder or pattern; name one')
+        return _score_shards(o, e, paths[0])
     if len(paths) > 1: return _score_files(o, paths)
     path, target = paths[0], Path(o.output) if o.output else _target(paths[0])
     _refuse(o, path, target)
@@ -113,7 +121,10 @@ def _score(o, path, target):
     "Save the scores, then print them and what else was asked for."
     score = partial(evaluate, task=o.task, rules=o.rules, match_mode=o.match_mode, limit=o.limit,
                     matching=o.matching)
-    result = score(path, sort_by=o.sort_by)
+    _tell(o, score(path, sort_by=o.sort_by), target, score)
+
+def _tell(o, result, target, score=None):
+    "Save a result and print it, with what else is to be said of it."
     draws = {} if o.draws is None else {'draws': o.draws}
     spread = result.intervals(**draws) if o.draws != 0 and o.rules == 'default' else None
     not_saved = _save(result, target, spread)
@@ -127,6 +138,26 @@ def _save(result, target, spread):
     except OSError as e:
         msg = f'the scores are not saved ({e.strerror or e}); --output names another place'
         return input_error(target, msg=msg)
+
+# %% ../../nbs/cli/eval.ipynb #b675fd2e
+def _score_shards(o, e, path):
+    "Score a folder of predictions."
+    for name in ('why', 'report', 'errors', 'against'):
+        if getattr(o, name): raise UserError(f'--{name} looks at single texts; leave out --engine for it')
+    shards = find_shards(path)
+    target = Path(o.output or f'{path.rstrip("/")}.scores.json' if is_local(path) else o.output or '')
+    if not target.name: raise UserError('--output says where the scores of a URL go')
+    rules = RULES[o.rules](o.match_mode, o.matching)
+    rules.check_sort(o.sort_by)
+    work = ScoreShard(rules, get_task(o.task) if o.task else None, o.sort_by)
+    about = {k: getattr(o, k) for k in ('rules', 'match_mode', 'matching', 'task', 'sort_by')}
+    with log_folder(e, target.with_suffix('')) as logs:
+        job = ShardJob(work, shards, f'{logs}/parts', logs, about)
+        run_jobs(e, (job, partial(_tell_shards, o, target)))
+
+def _tell_shards(o, target, job, receipts):
+    "Save and print the scores of all shards."
+    _tell(o, sharded_result(job, receipts), target)
 
 # %% ../../nbs/cli/eval.ipynb #5b355424
 def _score_files(o, paths):

@@ -11,12 +11,15 @@ import argparse, tempfile
 from ..lib.gpus import CARDS, Card, find_card
 from ..lib.io import UserError, in_notebook, write_jsonl
 from ..lib.presets import PRESETS, choose_template, preset_template
-from .common import command
+from .common import at_least, command
 
 # %% ../../nbs/cli/model.ipynb #12b85ebb
 def _plan_arguments(a):
     a('--gpu', help=f'a card that is not here: {", ".join(CARDS)}, or NAME:GB:TFLOPS (this machine)')
     a('--dry_run', action='store_true', help='train three steps on the longest rows and compare')
+    a('--corpus', type=at_least(1), metavar='N', help='instead: how long converting, training, answering and '
+      'scoring N records take, by the rates of --cluster')
+    a('--cluster', metavar='FILE.yaml', help='of --corpus: rates, workers and rows_per_record, see lesson 23')
 
 def _push_arguments(a):
     a('folder', help='of an adapter or a model')
@@ -131,7 +134,7 @@ def _sizes(s):
     return np.stack([lengths, lengths - prompts], 1)
 
 # %% ../../nbs/cli/model.ipynb #c996bff0
-def _plan(o, rest):
+def _plan_training(o, rest):
     "Print what a training would need."
     from iepile_nb.lib.memory import plan, shape_of, this_machine
     from iepile_nb.lib.options import checkpointing, settings
@@ -151,6 +154,17 @@ def _plan(o, rest):
     _say(s, card, sizes, dtype, twice, gpus)
     print(p)
     if o.dry_run: _dry_run(given, s, sizes, p)
+
+# %% ../../nbs/cli/model.ipynb #7c1d6a25
+def _plan_corpus(o, rest):
+    "Print what a corpus takes."
+    from iepile_nb.lib.cluster import read_cluster
+    from iepile_nb.lib.costs import plan_costs
+    if not (o.corpus and o.cluster) or rest:
+        raise UserError('--corpus N and --cluster FILE.yaml go together, without options of a training')
+    print(plan_costs(o.corpus, read_cluster(o.cluster)))
+
+def _plan(o, rest): (_plan_corpus if o.corpus or o.cluster else _plan_training)(o, rest)
 
 # %% ../../nbs/cli/model.ipynb #c958c543
 def _say(s, card, sizes, dtype, twice, gpus):

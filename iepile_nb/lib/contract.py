@@ -21,9 +21,9 @@ from ..lora import ON_HUB, find_adapter
 # %% ../../nbs/lib/contract.ipynb #5740ec84
 def sample_weights(
     model,
-) -> list[float]: # sixteen numbers
+) -> list[float]: # sixteen numbers; none of a model that a server has
     "Some weights of a base's table of tokens, by which it is known wherever it lies; no adapter changes them."
-    table = model.get_input_embeddings()
+    if (table := model.get_input_embeddings()) is None: return [] # a server shows none
     weight = getattr(table, 'original_module', table).weight.detach().flatten()
     return [float(f'{weight[i * (weight.numel() - 1) // 15].item():.3g}') for i in range(16)]
 

@@ -31,6 +31,7 @@ class Answer(NamedTuple):
     forced: int = 0     # those that the model did not choose
     again: bool = False # was it decoded twice, since the free answer failed?
     sure: dict = {}     # {string of the answer: confidence}, where that was asked for
+    error: str = ''     # why there is none
 
 def whole_characters(s: str) -> str:
     "A text in which a half of a character, which no file can hold, is a question mark."
@@ -73,7 +74,8 @@ def join_answers(
     text = whole_characters(encode(merge_answers([repair_answer(a.text, asked)[0] or {} for a in answers])))
     sure = {k: max(a.sure.get(k, 0) for a in answers) for a in answers for k in a.sure}
     tokens, forced = sum(a.tokens for a in answers), sum(a.forced for a in answers)
-    return Answer(text, tokens, forced, any(a.again for a in answers), sure)
+    error = next((a.error for a in answers if a.error), '')
+    return Answer(text, tokens, forced, any(a.again for a in answers), sure, error)
 
 # %% ../../nbs/lib/decoder.ipynb #b40fba4b
 def confidence(

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Callable, Iterable, NamedTuple
 
 from ..questions import unique
-from .io import UserError, fail, input_error, log, read_jsonl, text_file
+from .io import UserError, fail, input_error, list_inside, log, read_jsonl, text_file
 
 # %% ../../nbs/lib/formats.ipynb #8eaf402c
 IMPORTERS = {} # {format: reader}
@@ -139,7 +139,7 @@ def build_each(path, items, build, bad, like=''):
         except UserError as e: bad(input_error(path, n, one_line(e)), x)
         except (KeyError, TypeError, ValueError, AttributeError, IndexError) as e:
             hint = f', such as {like}' if like else ''
-            what = f'not of the expected form{hint} ({type(e).__name__}: {e})'
+            what = f'not of the expected form{hint} ({type(e).__name__}: {e}){list_inside(x)}'
             bad(input_error(path, n, one_line(what)), x)
         else:
             for r in record if isinstance(record, list) else [record] * bool(record): yield n, r

@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['log', 'NOT_TEXT', 'EMPTY', 'PRETTY', 'start_logging', 'LazyModule', 'UserError', 'input_error', 'atomic_write',
            'refuse_streams', 'part_file', 'hold_file', 'check_apart', 'text_file', 'decoded', 'fail', 'parse_line',
-           'line_blocks', 'parse_lines', 'is_array', 'read_jsonl', 'write_jsonl', 'encode', 'unique', 'drop_duplicates',
-           'all_of_type', 'text_id', 'in_notebook', 'progress', 'environment', 'repo_root', 'open_lesson',
-           'lesson_folder', 'KeyedRandom', 'record_rng']
+           'line_blocks', 'parse_lines', 'is_array', 'list_inside', 'read_jsonl', 'write_jsonl', 'encode', 'unique',
+           'drop_duplicates', 'all_of_type', 'text_id', 'in_notebook', 'progress', 'environment', 'repo_root',
+           'open_lesson', 'lesson_folder', 'KeyedRandom', 'record_rng']
 
 # %% ../../nbs/lib/io.ipynb #61cdf036
 import errno, json, logging, os, platform, shutil, sys, tempfile, time
@@ -182,7 +182,8 @@ def parse_line(
 
 # %% ../../nbs/lib/io.ipynb #24a84fdc
 EMPTY = 'the file is empty; it should hold one JSON object a line'
-PRETTY = 'a JSON object over several lines; write one object a line, for instance with `jq -c .`'
+PRETTY = ('a JSON object over several lines; write one object a line, for instance with `jq -c .`, '
+          "or with `jq -c '.data[]'` if the objects stand in a list under \"data\"")
 
 def line_blocks(
     path: str | Path,
@@ -216,6 +217,13 @@ def parse_lines(
 def is_array(path: str | Path) -> bool:
     "Is a file one JSON array, and not JSON lines?"
     with open(path, 'rb') as f: return f.read(1000).removeprefix(b'\xef\xbb\xbf').lstrip().startswith(b'[')
+
+def list_inside(obj) -> str:
+    "What to do about an object that is no record, but has a list of them under one key; '' if it has none."
+    items = obj.items() if isinstance(obj, dict) else ()
+    for key in [k for k, v in items if isinstance(v, list) and v and isinstance(v[0], dict)]:
+        return f"; if the records are in the list under '{key}', write them alone: jq -c '.{key}[]'"
+    return ''
 
 def _read_array(path, on_error):
     "The objects of a file that is one JSON array."

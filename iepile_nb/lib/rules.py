@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['MATCHED', 'REPEATS', 'COUNTED', 'SAVED', 'TextScore', 'remarks', 'language_of', 'group_of', 'places_of', 'brief',
            'Texts', 'score_notes', 'check_choice', 'DefaultRules', 'score_texts', 'group_texts', 'free_names',
-           'score_predictions']
+           'make_result', 'score_predictions']
 
 # %% ../../nbs/lib/rules.ipynb #9d549906
 from array import array
@@ -230,7 +230,7 @@ SAVED = 'total', 'macro', 'intervals', 'rules', 'notes' # what else stands in a 
 def group_texts(
     scores: list[TextScore],
     sort_by: str | None,
-    row: dict,               # the first one
+    row: Iterable[str],      # the keys of the first one
 ) -> dict[str, list[TextScore]]:
     "Texts by the value of a field, sorted. Raises `UserError` if no row has the field."
     groups, counted = {}, {'language': lambda s: s.language, 'length': lambda s: length_group(s.length)}
@@ -250,6 +250,22 @@ def free_names(groups: dict, sort_by: str | None) -> dict:
         res[free] = group
     return res
 
+# %% ../../nbs/lib/rules.ipynb #1620fb47
+def make_result(
+    rules: 'DefaultRules | OriginalRules',
+    scores: list[TextScore],
+    first: Iterable[str],      # the keys of the first row
+    sort_by: str | None,
+    bad: list[UserError],      # about lines that were skipped
+    texts: Sequence = (),
+) -> Result:
+    "The result of scored texts."
+    if sort_by == 'label': groups = by_label(scores)
+    else: groups = {name: rules.entry(s) for name, s in group_texts(scores, sort_by, first).items()}
+    groups = {'total': rules.entry(scores), **free_names(groups, sort_by)}
+    notes = score_notes(scores, bad)
+    return Result(groups, scores, texts, rules.summary(), notes, rules.match_mode, rules.matching)
+
 # %% ../../nbs/lib/rules.ipynb #0fea1cd4
 def score_predictions(
     source: str | Path | Iterable[dict],  # a prediction file, or its rows
@@ -263,13 +279,9 @@ def score_predictions(
     given, task = Predictions(source, limit), get_task(task) if task else None
     field = None if sort_by in COUNTED else sort_by
     scores, keys = score_texts(given, rules.group_key, lambda rows: rules.score(given, rows, task, field))
-    first = _first_row(given, scores)
-    if sort_by == 'label': groups = by_label(scores)
-    else: groups = {name: rules.entry(s) for name, s in group_texts(scores, sort_by, first).items()}
-    groups = {'total': rules.entry(scores), **free_names(groups, sort_by)}
     how = rules.match_mode, rules.matching
     texts = Texts(given, scores, keys, lambda rows: score_text(rows, *how), task)
-    return Result(groups, scores, texts, rules.summary(), score_notes(scores, given.bad), *how)
+    return make_result(rules, scores, _first_row(given, scores), sort_by, given.bad, texts)
 
 # %% ../../nbs/lib/rules.ipynb #0ab90d08
 def _first_row(given, scores):

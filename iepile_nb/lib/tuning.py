@@ -9,13 +9,14 @@ __all__ = ['MOST', 'GRID', 'FOR_A_LABEL', 'ENDS', 'ListAnswer', 'list_answers', 
 # %% ../../nbs/lib/tuning.ipynb #54439383
 from collections import defaultdict
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Iterable, NamedTuple
 
 from ..certainty import DRAWS, resampled
 from ..decode import end_ids
 from .decoder import Decoder
 from .extras import extra
-from .io import log
+from .io import log, progress
 from .list_bias import ListBias
 from .predictions import read_output
 from .requests import make_requests
@@ -44,7 +45,7 @@ def list_answers(
 ) -> list[list[ListAnswer]]: # of each row
     "The lists of all answers to some rows."
     answers = [[] for _ in rows]
-    for n, w in decoder.written(requests, 'span'):
+    for n, w in progress(decoder.written(requests, 'span'), 'rows tuned on', len(rows)):
         r = requests[n]
         if not getattr(w, 'leaning', None): continue # answered freely
         found, gold = (_by_label(r, s) for s in (w.text, rows[n]['output']))
@@ -106,7 +107,7 @@ def label_handicaps(answers: list[list[ListAnswer]], common: float) -> dict[str,
     return found
 
 # %% ../../nbs/lib/tuning.ipynb #830fac03
-ENDS = -1., -.5, .5, 1. # nats
+ENDS = .5, 1. # nats, either way
 
 def tune_bias(
     decoder: Decoder,  # how rows are answered; its `bias` is changed
@@ -127,16 +128,20 @@ def _counts(decoder, name, rows, requests, bias):
     answers = list_answers(decoder, requests, rows)
     return bias_counts([[a._replace(margin=-MOST) for a in lists] for lists in answers], [0])[0], answers
 
+# %% ../../nbs/lib/tuning.ipynb #fa5c0acf
 def _tune_task(decoder, name, rows, requests):
-    def try_out(bias): return _counts(decoder, name, rows, requests, bias)
+    try_out = partial(_counts, decoder, name, rows, requests)
     plain, answers = try_out(ListBias())[0], try_out(ListBias(MOST))[1]
     curve = bias_counts(answers)
     common, _ = best_handicap(curve)
     best = ListBias(common, 0., label_handicaps(answers, common))
     found = try_out(best)[0] if best != ListBias() else plain
-    for other in [replace(best, end=end) for end in ENDS]:
-        more = try_out(other)[0]
-        if gain_interval(more, found)[0] > 0: best, found = other, more
+    for ends in (ENDS, [-e for e in ENDS]):
+        for other in [replace(best, end=end) for end in ends]:
+            more = try_out(other)[0]
+            if gain_interval(more, found)[0] <= 0: break
+            best, found = other, more
+        if best.end: break
     if gain_interval(found, plain)[0] <= 0: best, found = ListBias(), plain
     decoder.bias = {**decoder.bias, name: best}
     f1, plain_f1 = (float(f1_of(c.sum(0))) for c in (found, plain))

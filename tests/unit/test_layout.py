@@ -105,4 +105,4 @@ def test_no_traces():
         text = f.read_text(encoding='utf-8')
         assert not re.search(r'/(root|home|work|tmp)/[a-z]', text), f.name
         if f.suffix == '.py' and 'iepile_nb' in f.parts:
-            assert not re.search(r'(?<![.\w])(eval|exec)\(|pickle\.load', text), f.name
+            assert not re.search(r'(?<![.\w])(?<!def )(eval|exec)\(|pickle\.load', text), f.name
