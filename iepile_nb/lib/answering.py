@@ -102,7 +102,9 @@ def predict(
     ends = end_ids(model, tokenizer, template)
     decoder = Decoder(model, tokenizer, ends, constrain, max_new_tokens, batch_size, bias=bias)
     maker = RequestMaker(tokenizer, template, cutoff_len, window, decoder.constrain == 'free')
-    for row, a in answer_stream(decoder, maker, rows): yield {**row, **gold_label(row), 'output': a.text}
+    total = len(rows) if isinstance(rows, list) else None
+    for row, a in answer_stream(decoder, maker, rows, total=total):
+        yield {**row, **gold_label(row), 'output': a.text}
 
 # %% ../../nbs/lib/answering.ipynb #8c41f609
 def generate(
