@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['RULES', 'ADVICE', 'UNREADABLE', 'READ', 'PARTLY', 'CUT_LIST', 'ECHO', 'CHECKS', 'evaluate', 'Finding', 'Findings',
-           'finding', 'repeated_names', 'little_learned', 'why', 'Counts', 'ERROR_KINDS', 'compare_results', 'macro',
-           'match_counts', 'orders', 'read_row', 'reordered', 'resampled']
+           'finding', 'repeated_names', 'little_learned', 'left_empty', 'why', 'Counts', 'ERROR_KINDS',
+           'compare_results', 'macro', 'match_counts', 'orders', 'read_row', 'reordered', 'resampled']
 
 # %% ../nbs/19_why.ipynb #03dd7bfb
 import json
@@ -252,6 +252,22 @@ def little_learned(
         cause, todo = f'a training that taught little: {folder}', f'train again with {way}'
         yield Finding(cause, 1, len(folders), what, todo)
 
+# %% ../nbs/19_why.ipynb #5c0e1a02
+def left_empty(
+    folders: list[Path],  # of adapters
+) -> Iterator[Finding]:   # one for each training and task where that is often so
+    "Where values came close to being named: lists that a decision threshold would have filled."
+    for folder in folders:
+        tuning = (object_or_none(folder/'train_log.json') or {}).get('tuning')
+        for task, tuned in tuning.items() if isinstance(tuning, dict) else ():
+            try: (n, of), handicap = tuned['left_empty'], tuned['bias']['empty'] + 0
+            except (KeyError, TypeError, ValueError): continue
+            if n < of / 10: continue
+            advice = 'no handicap was surely better on the held-out rows; train longer, or try --list_bias 1'
+            if handicap > 0: advice = f'leave --list_bias out: the adapter then handicaps them by {handicap:g} nats'
+            cause = f'lists left empty though a value came close: {folder}'
+            yield Finding(cause, n, of, f'{task}, held-out rows', advice)
+
 # %% ../nbs/19_why.ipynb #6483fb7c
 CHECKS = (_unreadable, _repaired, _echo, _other_task, _not_asked, _no_gold, _unasked,
           _silent, _shapes, _twice,
@@ -269,7 +285,8 @@ def why(
     found = [Finding('lines that cannot be scored', len(bad), lines, str(bad[0]), 'mend them')] if bad else []
     for check in CHECKS: found += check(texts, rows)
     right = all(c.true_positives == c.predicted == c.gold for t in texts for c in t.counts.values())
-    if not right: found += little_learned(_trainings(source, adapter))
+    trainings = [] if right else _trainings(source, adapter)
+    found += [*little_learned(trainings), *left_empty(trainings)]
     return Findings(found, right)
 
 # %% ../nbs/19_why.ipynb #be5d4d36

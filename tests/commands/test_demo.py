@@ -15,8 +15,8 @@ def test_a_small_demo(bits, tmp_path, root, capsys):
     small = '--task', 'NER', '--language', 'en', '--limit', 12, '--bits', bits
     results = run_demo(tmp_path, '--data', root/'data/demo/en/NER', *small)
     assert results['scores'][0]['after']['n'] == 12 and results['settings']['bits'] == bits
-    out = capsys.readouterr().out
-    assert 'F1 after' in out and 'report.html' in out
+    out, err = capsys.readouterr()
+    assert 'F1 after' in out and 'report.html' in out and 'en: this takes about' in err
     assert (tmp_path/'en/lora/adapter_model.safetensors').exists()
 
 

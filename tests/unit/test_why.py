@@ -74,3 +74,16 @@ def test_a_training_whose_loss_hardly_fell_is_named(tmp_path):
     assert 'taught little' not in causes(rows)
     right = answered('NER', [{'text': 'X x', 'entity': [entity('X')]}])
     assert str(why(right, adapter=lora)).startswith('Nothing is wrong')
+
+
+def test_lists_that_a_threshold_would_have_filled_are_named(tmp_path):
+    rows = answered('NER', [{'text': 'X x', 'entity': [entity('X')]}], answers=['{"a": []}'])
+    def told(tuning):
+        (tmp_path/'train_log.json').write_text(json.dumps({'tuning': tuning}))
+        return [f for f in why(rows, adapter=tmp_path) if 'came close' in f.cause]
+    tuned = {'left_empty': [30, 100], 'bias': {'empty': 0.}}
+    found, = told({'NER': tuned})
+    assert (found.count, found.of) == (30, 100) and '--list_bias 1' in found.advice
+    assert '1.5 nats' in told({'NER': {**tuned, 'bias': {'empty': 1.5}}})[0].advice
+    few = {**tuned, 'left_empty': [3, 100]}
+    for harmless in ({}, [], {'NER': few}, {'NER': {'left_empty': 3}}, {'NER': 4}): assert not told(harmless)
