@@ -264,7 +264,7 @@ def left_empty(
             except (KeyError, TypeError, ValueError): continue
             if n < of / 10: continue
             advice = 'no handicap was surely better on the held-out rows; train longer, or try --list_bias 1'
-            if handicap > 0: advice = f'leave --list_bias out: the adapter then handicaps them by {handicap:g} nats'
+            if handicap > 0: advice = f'leave --list_bias out; then they are handicapped by {handicap:g} nats'
             cause = f'lists left empty though a value came close: {folder}'
             yield Finding(cause, n, of, f'{task}, held-out rows', advice)
 
