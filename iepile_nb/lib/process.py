@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['FULL', 'lock_file', 'is_at', 'waiting_lock', 'names_file', 'Terminated', 'signals_raise', 'end_with_parent',
-           'start_tracker', 'quiet_interrupts']
+           'start_tracker', 'quiet_interrupts', 'no_cycles']
 
 # %% ../../nbs/lib/process.ipynb #76bc147e
-import errno, os, signal, sys, threading, time
+import errno, gc, os, signal, sys, threading, time
 from contextlib import contextmanager, suppress
 from typing import Callable, Iterator
 
@@ -113,3 +113,13 @@ def quiet_interrupts():
         if issubclass(kind, KeyboardInterrupt): print('interrupted', file=sys.stderr)
         else: before(kind, error, trace)
     sys.excepthook = said
+
+# %% ../../nbs/lib/process.ipynb #f491fd55
+@contextmanager
+def no_cycles() -> Iterator[None]:
+    "Without Python's search for circles; also as a decorator."
+    before = gc.isenabled()
+    gc.disable()
+    try: yield
+    finally:
+        if before: gc.enable()

@@ -20,6 +20,7 @@ from fastcore.basics import patch
 
 from ..questions import NAN, SENTENCES, Task
 from .io import UserError, progress
+from .process import no_cycles
 from ..tasks import get_task
 from .predictions import (Answered, Predictions, by_text, check_read, read_row, shortened,
                                        split_instruction, text_key)
@@ -205,6 +206,7 @@ def summary(self: DefaultRules) -> str:
             'are no items. Subject and object the wrong way round are wrong.')
 
 # %% ../../nbs/lib/rules.ipynb #ev1b0026
+@no_cycles()
 def score_texts(
     given: Predictions,
     key: Callable,     # of a numbered row: what the rows of a text have in common

@@ -19,6 +19,7 @@ from fastcore.basics import patch
 
 from ..questions import Task
 from .io import UserError, input_error, is_array, write_jsonl
+from .process import no_cycles
 from .predictions import Predictions, check_read
 from ..scoring import Result, shared_counts
 from .rules import COUNTED, TextScore, make_result, score_texts
@@ -36,7 +37,9 @@ class ScoreShard:
 
     def group_key(self, numbered) -> int:
         "A number for what the rows of a text have in common, the same in every process."
-        key = repr(self.rules.group_key(numbered)).encode('utf-8', 'surrogatepass')
+        key = self.rules.group_key(numbered)
+        try: key = orjson.dumps(key)
+        except TypeError: key = repr(key).encode('utf-8', 'surrogatepass')
         return int.from_bytes(blake2b(key, digest_size=7).digest())
 
     def score(self, given: Predictions, rows) -> list[TextScore]:
@@ -45,6 +48,7 @@ class ScoreShard:
 
 # %% ../../nbs/lib/shard_scores.ipynb #784f74a1
 @patch
+@no_cycles()
 def __call__(self: ScoreShard, src: Path, out: Path, shard: Shard) -> dict:
     "Write what is kept of each text."
     if is_array(src): raise input_error(src, msg='is a JSON array; shards hold one object a line')
@@ -77,7 +81,7 @@ def read_score(d: list, before: int) -> TextScore: # before: lines of the shards
     counts = {(m, l): shared_counts(*c) for m, l, *c in d[6]}
     remarks = tuple((kind, why, n, line + before, example) for kind, why, n, line, example in d[8])
     places = array('q', d[9])
-    for i in range(0, len(places), 2): places[i] += before
+    for i in range(0, len(places) if before else 0, 2): places[i] += before
     return TextScore(get_task(d[1]), *d[2:6], counts, d[7], remarks, places)
 
 # %% ../../nbs/lib/shard_scores.ipynb #01ad882c
@@ -106,6 +110,7 @@ def _scored_again(job, runs, starts):
     return {k: job.work.score(Predictions([]), found) for k, found in rows.items()}
 
 # %% ../../nbs/lib/shard_scores.ipynb #1ad456e6
+@no_cycles()
 def sharded_result(job, receipts: list[dict]) -> Result: # job: a `ShardJob` of `ScoreShard`
     "The result that all rows in one file would give. Raises `UserError` if there is nothing to score."
     scores, none = merged_scores(job, receipts), Predictions([])
