@@ -162,8 +162,10 @@ def load_tokenizer(
 ):
     "A model's tokenizer, ready for batches. Raises `UserError` if it cannot be loaded."
     path = find_model(name)
-    try: return with_padding(spm_tokenizer(path, **hub) or AutoTokenizer.from_pretrained(path, **hub))
+    try: tokenizer = with_padding(spm_tokenizer(path, **hub) or AutoTokenizer.from_pretrained(path, **hub))
     except Exception as e: raise load_error(path, e) from e
+    tokenizer.deprecation_warnings['sequence-length-is-longer-than-the-specified-maximum'] = True # as if said
+    return tokenizer
 
 def load_config(name: str | Path, **hub):
     "A model's configuration. Raises `UserError` if it cannot be loaded."
