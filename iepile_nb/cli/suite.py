@@ -19,6 +19,7 @@ from ..lib.requests import RowFile
 from ..lib.options import load_arguments
 from ..lib.page import html_report, html_table
 from ..lib.paper_tables import paper_tables
+from ..lib.gpus import CARDS, find_card
 from ..lib.suite import answer_seconds, find_sets, folder_scores, suite_rows
 from ..evaluate import RULES, evaluate
 from .common import at_least, command
@@ -50,10 +51,12 @@ def _run_arguments(a):
     a('--rules', default='default', choices=RULES, help="original: exactly as IEPile's script (%(default)s)")
     a('--dry_run', '--dry-run', action='store_true',
       help='say what would be asked, and about how long it takes')
+    a('--gpu', help=f'of --dry_run: a card that is not here, {", ".join(CARDS)}, or NAME:GB:TFLOPS')
 
 def _options(argv):
     "What the command knows, and the arguments of `iepile_predict`."
     o, rest = _parser().parse_known_args(argv)
+    if o.gpu and not o.dry_run: raise UserError('--gpu is for --dry_run; answers are made on this machine')
     out = Path(o.out)
     o.rows, o.answers = out/'rows.json', out/'answers.json'
     argv = [*rest, '--input_file', str(o.rows), '--output_file', str(o.answers)]
@@ -122,17 +125,18 @@ def _score(o, model):
     print(f"{out/'report.html'}: open it in a browser")
 
 # %% ../../nbs/cli/suite.ipynb #8da4cd34
-def _estimate(given, rows, n):
-    "About how many seconds the answers take."
+def _estimate(given, rows, n, card):
+    "About how many seconds the answers take, on a card or on this machine."
     import torch
     from iepile_nb.base import load_tokenizer, pick_dtype
     from iepile_nb.lib.memory import matmul_speed, shape_of
     load = load_arguments(given)
     name, hub = load['name_or_path'], {k: load[k] for k in ('trust_remote_code', 'revision', 'cache_dir')}
     shape = shape_of(name, pick_dtype(load['dtype']), None, **hub)
-    speed = matmul_speed('cuda' if torch.cuda.is_available() else 'cpu', shape.dtype)
+    speed = card.flops if card else matmul_speed('cuda' if torch.cuda.is_available() else 'cpu', shape.dtype)
     return answer_seconds(shape, load_tokenizer(name, **hub), rows, n, speed) / given.nproc
 
+# %% ../../nbs/cli/suite.ipynb #5c0e1a09
 def _plan(o, given, counts):
     "Say what would be asked."
     n, rows = sum(r['rows'] for r in counts), []
@@ -140,9 +144,11 @@ def _plan(o, given, counts):
     for i, row in enumerate(RowFile(o.rows)):
         if i % every == 0: rows.append(row)
     print(counts)
-    seconds = _estimate(given, rows, n)
+    card = o.gpu and find_card(o.gpu)
+    seconds = _estimate(given, rows, n, card)
     took = f'{seconds / 3600:.1f} hours' if seconds > 5400 else f'{seconds / 60:.1f} minutes'
-    print(f'{len(counts)} folders, {n} rows; roughly {took} in {given.nproc} processes on this machine')
+    print(f'{len(counts)} folders, {n} rows; roughly {took} in {given.nproc} processes, '
+          f'{"each with " + card.name if card else "on this machine"}')
 
 # %% ../../nbs/cli/suite.ipynb #6d3eaa91
 @command
