@@ -7,6 +7,7 @@ __all__ = ['DRAWS', 'OWN_SENTENCE', 'count_matrix', 'resampled', 'interval_note'
            'Differences', 'compare_results', 'reordered', 'swapped_pairs', 'OrderScores', 'orders']
 
 # %% ../nbs/17_certainty.ipynb #e71d9f18
+from array import array
 from collections import Counter
 from typing import Callable, Iterable, NamedTuple
 
@@ -26,12 +27,14 @@ def count_matrix(
 ) -> 'np.ndarray': # shape (texts, 3 x metrics): true positives, predicted, gold
     "The counts of each text."
     import numpy as np
-    column, res = {m: 3 * i for i, m in enumerate(metrics)}, np.zeros((len(scores), 3 * len(metrics)))
-    for row, s in zip(res, scores):
-        for (m, _), c in s.counts.items():
+    column, width, flat = {m: 3 * i for i, m in enumerate(metrics)}, 3 * len(metrics), array('d')
+    for s in scores:
+        row = [0] * width
+        for (m, _), (right, predicted, gold) in s.counts.items():
             i = column[m]
-            row[i] += c[0]; row[i + 1] += c[1]; row[i + 2] += c[2]
-    return res
+            row[i] += right; row[i + 1] += predicted; row[i + 2] += gold
+        flat.extend(row)
+    return np.array(flat).reshape(-1, width)
 
 # %% ../nbs/17_certainty.ipynb #ev2a0003
 def resampled(

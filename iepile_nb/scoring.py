@@ -8,7 +8,7 @@ __all__ = ['shared_counts', 'COUNTING_MODES', 'MATCHING', 'LENGTH_GROUPS', 'Coun
            'metrics_of', 'score_entry', 'by_label', 'macro', 'score_table', 'Result', 'macro_note', 'length_group']
 
 # %% ../nbs/16_score.ipynb #92596479
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from html import escape
 from typing import Callable, Iterable, Iterator, NamedTuple
 
@@ -262,16 +262,21 @@ class Result(dict):
 
     def table(self) -> str: return score_table(self)
 
+    @cached_property
+    def macro(self) -> dict: return macro(self.scores)
+
     def __str__(self): return '\n'.join([self.table(), *self.notes])
 
-    def _repr_markdown_(self):
-        parts = [self.table(), *self.notes, *([f'*{self.rules}*'] if self.rules else ())]
-        return '\n\n'.join(escape(s, quote=False) for s in parts)
+# %% ../nbs/16_score.ipynb #5c0e1a0a
+@patch
+def _repr_markdown_(self: Result):
+    parts = [self.table(), *self.notes, *([f'*{self.rules}*'] if self.rules else ())]
+    return '\n\n'.join(escape(s, quote=False) for s in parts)
 
 # %% ../nbs/16_score.ipynb #ev2a0016
 def macro_note(result: Result) -> str:
     "The macro average in one line."
-    m = macro(result.scores)
+    m = result.macro
     return f"macro average over {m['labels']} labels: " + ', '.join(
         f"{k[6:-3].strip('_')} F1 {v:.2f}".strip() for k, v in m.items() if k != 'labels')
 

@@ -13,10 +13,11 @@ from pathlib import Path
 from ..questions import NAN, unique
 from ..lib.io import UserError, atomic_write, check_apart, in_notebook, input_error
 from ..tasks import TASKS, get_task
-from ..scoring import COUNTING_MODES, MATCHING, Result, macro, macro_note, score_table
+from ..scoring import COUNTING_MODES, MATCHING, Result, macro_note, score_table
 from ..certainty import DRAWS, compare_results, interval_note
 from ..evaluate import RULES, evaluate, why
 from ..lib.paper_tables import paper_tables
+from ..lib.process import no_cycles
 from ..lib.suite import folder_scores
 from ..lib.cluster import ShardJob, run_jobs
 from ..lib.shards import find_shards, is_local
@@ -37,7 +38,7 @@ def save_result(
     "Write a result, rounded to two decimals."
     res = {name: _rounded(entry) for name, entry in result.items()}
     if 'n' in result['total']:
-        res['macro'] = _rounded(macro(result.scores))
+        res['macro'] = _rounded(result.macro)
         if spread: res['intervals'] = _rounded(spread)
         res |= {'rules': result.rules, 'notes': result.notes}
     with atomic_write(path) as f:
@@ -117,6 +118,7 @@ def main(argv):
 def _target(path): return Path(path).parent/'output_msg'/Path(path).name
 
 # %% ../../nbs/cli/eval.ipynb #e8990d59
+@no_cycles()
 def _score(o, path, target):
     "Save the scores, then print them and what else was asked for."
     score = partial(evaluate, task=o.task, rules=o.rules, match_mode=o.match_mode, limit=o.limit,
@@ -155,6 +157,7 @@ def _score_shards(o, e, path):
         job = ShardJob(work, shards, f'{logs}/parts', logs, about)
         run_jobs(e, (job, partial(_tell_shards, o, target)))
 
+@no_cycles()
 def _tell_shards(o, target, job, receipts):
     "Save and print the scores of all shards."
     _tell(o, sharded_result(job, receipts), target)
