@@ -23,8 +23,9 @@ def clean_cell(cell):
     for o in cell.get('outputs', []):
         if 'text/html' in o.get('data', {}): o['data'].pop(WIDGET, None) # the picture stays
         if o['output_type'] == 'stream':
-            lines = texts(o)['text'].splitlines(keepends=True)
-            o['text'] = [l for l in lines if not (BAR.search(l) or WARNING.search(l))]
+            lines = texts(o)['text'].replace('\r\n', '\n').splitlines(keepends=True)
+            wiped = lambda l: l.endswith('\r') and not l.strip() # what a bar leaves on a terminal
+            o['text'] = [l for l in lines if not (wiped(l) or BAR.search(l) or WARNING.search(l))]
             if o['text']: kept.append(o)
         elif not BAR.search(texts(o).get('text/plain', '')): kept.append(o)
     if 'outputs' in cell: cell['outputs'] = kept
