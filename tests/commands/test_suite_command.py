@@ -102,7 +102,8 @@ def test_a_dry_run_says_rows_and_time(tmp_path, capsys):
     assert '3 folders, 3 rows' in out and 'in 2 processes, on this machine' in out
     assert suite.main([*args, '--orders', '1', '--nproc', '2', '--gpu', 'slow:1:0.000001']) == 0
     assert 'hours in 2 processes, each with slow' in capsys.readouterr().out
-    assert suite.main([*args[:-1], '--gpu', 'h100']) == 1 and '--gpu is for --dry_run' in capsys.readouterr().err
+    assert suite.main([*args[:-1], '--gpu', 'h100']) == 1
+    assert '--gpu is for --dry_run' in capsys.readouterr().err
     assert not (tmp_path/'out/answers.json').exists()
 
 
