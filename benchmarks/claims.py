@@ -71,8 +71,8 @@ def made_case(claim, n_test):
     schema = domain_schema('en', domains, 'RE')
     if claim == 'b': schema = Schema(schema.labels[:60]) # 10, 20 and 30 divide 60
     texts = lambda n, seed, split='train': dataset('en', domains, 'RE', n, seed, split)
-    tiny = {'model_name_or_path': 'tiny'}
-    return Case('RE', schema, texts, texts(n_test, 0, 'test'), tiny, {**tiny, **DEMO_TRAINING}, 20, (10, 20, 30))
+    tiny = {'name_or_path': 'tiny'}
+    return Case('RE', schema, texts, texts(n_test, 0, 'test'), tiny, {'model_name_or_path': 'tiny', **DEMO_TRAINING}, 20, (10, 20, 30))
 
 
 def real_case(folder, model, n_test):
@@ -81,7 +81,7 @@ def real_case(folder, model, n_test):
     records = [r for s in splits for r in read_records(folder/f'{s}.json', 'NER')]
     test = random.Random(0).sample(list(read_records(folder/'test.json', 'NER')), n_test)
     draw = lambda n, seed: random.Random(seed).sample(records, min(n, len(records)))
-    how = {'model_name_or_path': preset(model)['model_name_or_path'], 'bits': preset(model)['bits'],
+    how = {'name_or_path': preset(model)['model_name_or_path'], 'bits': preset(model)['bits'],
            'dtype': 'bf16' if preset(model).get('bf16') else None}
     n = len(schema.labels)
     return Case('NER', schema, draw, test, how, {'preset': model, 'save_strategy': 'no'}, n, (n // 2, n))

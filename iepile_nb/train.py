@@ -207,6 +207,7 @@ def train(
     "Train a model on rows and save the result. Raises `UserError` for input or options that cannot work."
     o = settings(**given)
     if o.eval_f1 and not scorer: raise UserError(NO_SCORER)
+    check_fsdp(o)
     with alone_in(o.output_dir), passing_tokens(o):
         return run_training(TrainingRun(o, *load_rows(o)), scorer, tuner, callbacks)
 
@@ -220,7 +221,6 @@ def run_training(run: TrainingRun, scorer, tuner, callbacks: Iterable) -> dict: 
     chosen = ', '.join(f'--{k} {v}' for k, v in run.options.chosen.items())
     if chosen: log.info('chosen for this base: %s', chosen)
     trainer = trainer_for(run, scorer, tuner)
-    check_fsdp(run.options, trainer)
     for callback in callbacks: trainer.add_callback(callback)
     take_folder(run)
     with guarded(run, trainer.stop): trainer.train(resume_from_checkpoint=run.resume)

@@ -192,10 +192,12 @@ def tune_with(run: TrainingRun, tuner, model, tokenizer, template): # a function
     return tune
 
 # %% ../../nbs/lib/run.ipynb #f2a83f00
-def check_fsdp(o: TrainOptions, trainer):
-    "Raise `UserError` if weights were to be shared out over processes and are not."
-    if o.get('fsdp') and not trainer.is_fsdp_enabled:
-        raise UserError('--fsdp was asked for, but is not in use; start with --nproc N')
+def check_fsdp(o: TrainOptions):
+    "Raise `UserError` if weights are to be kept in pieces and there is nothing to share them out to."
+    if o.get('fsdp') and not torch.cuda.is_available():
+        raise UserError('--fsdp keeps the weights in pieces on several GPUs, and there is none here')
+    if o.get('fsdp') and int(os.environ.get('WORLD_SIZE', 1)) < 2:
+        raise UserError('--fsdp keeps the weights in pieces on several GPUs; start with --nproc N')
 
 # %% ../../nbs/lib/run.ipynb #36d83ad1
 def take_folder(run: TrainingRun):
@@ -247,9 +249,6 @@ def last_evaluation(trainer) -> dict | None:
     state, best = trainer.state, trainer.args.load_best_model_at_end
     step = state.best_global_step if best and state.best_model_checkpoint else state.global_step
     return next((e for e in state.log_history if 'eval_loss' in e and e['step'] == step), None)
-
-# %% ../../nbs/lib/run.ipynb #9f092a62
-#| export
 
 # %% ../../nbs/lib/run.ipynb #66c383f8
 def check_learned(run: TrainingRun, trainer):
