@@ -194,6 +194,7 @@ def tune_with(run: TrainingRun, tuner, model, tokenizer, template): # a function
 # %% ../../nbs/lib/run.ipynb #f2a83f00
 def check_fsdp(o: TrainOptions):
     "Raise `UserError` if weights are to be kept in pieces and there is nothing to share them out to."
+    import torch
     if o.get('fsdp') and not torch.cuda.is_available():
         raise UserError('--fsdp keeps the weights in pieces on several GPUs, and there is none here')
     if o.get('fsdp') and int(os.environ.get('WORLD_SIZE', 1)) < 2:

@@ -83,7 +83,8 @@ def test_numbers_that_make_no_sense(line, train_file, tmp_path, capsys):
 
 
 REFUSED = [(dict(deepspeed={'zero_optimization': {'stage': 3}}), '--fsdp does that'),
-           (dict(fsdp=True), 'on several GPUs'), (dict(push_to_hub=True), '--hub_model_id'), (dict(preset='gpt'), 'there are tiny'),
+           (dict(fsdp=True), 'on several GPUs'), (dict(push_to_hub=True), '--hub_model_id'),
+           (dict(preset='gpt'), 'there are tiny'),
            (dict(finetuning_type='freeze'), 'learns more with less; use lora'),
            (dict(finetuning_type='full', bits=4), '--bits 16'), (dict(template='nope'), 'there are auto'),
            (dict(lora_target_modules='W_pack'), 'it has down_proj'),
