@@ -321,6 +321,8 @@ def _engine(o):
     "Where tasks run, or None for one file."
     if bool(o.base_url) != (o.engine == 'server') and not (o.base_url and o.engine):
         raise UserError('--engine server and --base_url go together')
+    if o.model and not o.base_url:
+        raise UserError('--model is of --engine server; a model of this machine is --model_name_or_path')
     if o.base_url and (o.confidence or o.parity or o.list_bias or o.text is not None):
         raise UserError('a server answers files, without --confidence, --parity, --list_bias and --text')
     if o.engine and o.nproc > 1:

@@ -15,7 +15,7 @@ from .io import UserError
 # %% ../../nbs/lib/extras.ipynb #fbed199d
 EXTRAS = {'datasketch': 'data', 'matplotlib': 'plots', 'ipywidgets': 'lab',
           'sentence_transformers': 'encoder', # package: the extra that brings it, as in settings.ini
-          'gguf': 'smollm2', 'datatrove': 'scale', 'fsspec': 'scale', 'pyarrow': 'scale'}
+          'gguf': 'smollm2', 'datatrove': 'scale'}
 
 # %% ../../nbs/lib/extras.ipynb #ae59da93
 def extra(

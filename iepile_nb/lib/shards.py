@@ -17,7 +17,6 @@ from typing import Any, Iterator, NamedTuple
 import orjson
 from fastcore.basics import patch
 
-from .extras import extra
 from .io import UserError, atomic_write, input_error
 
 # %% ../../nbs/lib/shards.ipynb #ffb28b03
@@ -39,7 +38,8 @@ class Shard(NamedTuple):
 # %% ../../nbs/lib/shards.ipynb #b02810e2
 def open_folder(url: str) -> tuple[Any, str]: # a file system of fsspec, and the path there
     "Where a path or a URL leads. Raises `UserError` if its file system is not installed."
-    try: return extra('fsspec').core.url_to_fs(str(url))
+    from fsspec.core import url_to_fs
+    try: return url_to_fs(str(url))
     except (ImportError, ValueError) as e: raise input_error(url, msg=f'cannot be opened: {e}') from None
 
 def is_local(url: str) -> bool:
@@ -113,10 +113,12 @@ def _unpack(fs, path, shard, copy):
     "Write a shard as JSON Lines."
     with fs.open(path, 'rb') as f, open(copy, 'wb') as out:
         if shard.packed == '.parquet':
-            for part in extra('pyarrow.parquet').ParquetFile(f).iter_batches(1000):
+            from pyarrow.parquet import ParquetFile
+            for part in ParquetFile(f).iter_batches(1000):
                 out.writelines(orjson.dumps(without_nulls(r)) + b'\n' for r in part.to_pylist())
         elif shard.packed == '.zst':
-            with extra('pyarrow').CompressedInputStream(f, 'zstd') as z: shutil.copyfileobj(z, out)
+            from pyarrow import CompressedInputStream
+            with CompressedInputStream(f, 'zstd') as z: shutil.copyfileobj(z, out)
         elif shard.packed:
             with gzip.open(f) as z: shutil.copyfileobj(z, out)
         else: shutil.copyfileobj(f, out)
@@ -163,7 +165,8 @@ def _pack(path, packed, name):
         if name.endswith('.gz'):
             with gzip.GzipFile('', 'wb', 6, out, mtime=0) as z: shutil.copyfileobj(f, z)
         elif name.endswith('.zst'):
-            with extra('pyarrow').CompressedOutputStream(out, 'zstd') as z: shutil.copyfileobj(f, z)
+            from pyarrow import CompressedOutputStream
+            with CompressedOutputStream(out, 'zstd') as z: shutil.copyfileobj(f, z)
         else: shutil.copyfileobj(f, out)
 
 # %% ../../nbs/lib/shards.ipynb #dd4c36ee

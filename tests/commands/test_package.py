@@ -79,7 +79,7 @@ def test_a_plain_install_is_light(root):
     extras = names('lab_') | names('data_') | names('plots_')
     assert extras == {'jupyterlab', 'ipywidgets', 'datasketch', 'matplotlib'}
     assert not names('') & extras and {'sentencepiece', 'protobuf'} <= names('')
-    assert cfg['dev_requirements'].startswith(f"{cfg['lib_name']}[lab,data,plots,docs]")
+    assert cfg['dev_requirements'].startswith(f"{cfg['lib_name']}[lab,data,plots,docs,scale]")
 
 
 def test_extras_are_named_as_they_are_defined(root):

@@ -168,7 +168,7 @@ def test_every_flag_of_the_original_is_known():
     assert [f for f in ORIGINAL if f'--{f}' not in known] == []
 
 
-UNKNOWN = ['--no_such_flag', '1'], ['--model', 'tiny'], ['--bits', '5'], ['--bf16', 'perhaps']
+UNKNOWN = ['--no_such_flag', '1'], ['--modell', 'tiny'], ['--bits', '5'], ['--bf16', 'perhaps']
 
 @pytest.mark.parametrize('extra', UNKNOWN)
 def test_unknown_flags_are_refused(extra):

@@ -1,5 +1,6 @@
 "A server of models: what is sent to it, and what becomes of a server that is slow, busy, wrong or away."
 import json
+import re
 import threading
 import time
 from functools import partial
@@ -201,7 +202,6 @@ def test_which_model(start, tokenizer):
 
 
 def test_shards_are_answered_by_a_server(start, tokenizer, tmp_path):
-    pytest.importorskip('datatrove', reason='datatrove is not installed (extra scale)')
     (tmp_path/'in').mkdir()
     for i in range(3): write_jsonl(tmp_path/f'in/{i}.jsonl', some_rows(4))
     argv = predicting(start(), tmp_path, tokenizer)
@@ -216,3 +216,11 @@ def test_an_extractor_may_ask_a_server(start, tokenizer, tmp_path):
     ex = Extractor(str(tmp_path), server=start().url, template='alpaca')
     found = ex.extract('Ines left Odda.', ['place', 'person'])
     assert dict(found) == {'place': ['Ines', 'Odda'], 'person': []}
+
+
+@pytest.mark.parametrize('more, says', [(['--model', 'tiny'], '--model_name_or_path'),
+                                        (['--base_url', 'http://localhost:1'], 'go together')])
+def test_what_belongs_to_a_server_is_refused_without_one(more, says, tmp_path, capsys):
+    write_jsonl(tmp_path/'in.json', some_rows(1))
+    assert main(['--input_file', f'{tmp_path}/in.json', '--output_file', f'{tmp_path}/o.json', *more]) == 1
+    assert re.search(says, capsys.readouterr().err) and not (tmp_path/'o.json').exists()

@@ -12,9 +12,6 @@ from iepile_nb.lib.io import UserError, write_jsonl
 from iepile_nb.lib.shard_scores import ScoreShard, sharded_result
 from iepile_nb.lib.shards import check_target, find_shards, open_folder, plain_copy, without_nulls
 
-needs_engine = pytest.mark.skipif('not __import__("importlib").util.find_spec("datatrove")',
-                                  reason='datatrove is not installed (extra scale)')
-
 
 @pytest.fixture
 def notes(tmp_path):
@@ -116,17 +113,16 @@ def test_a_bad_line_stops_its_own_shard_only(tmp_path, notes):
     assert job.work.done()[9:] == ['003'] and len(job.collect()) == 9
 
 
-@needs_engine
 def test_a_task_that_is_killed_runs_again_alone(tmp_path, notes):
     job = copying(tmp_path, Copies(notes, '004'))
     run_jobs(EngineOptions(tasks=3, workers=2), (job, finished))
     assert (notes/'dead').exists()
     assert read_shards(tmp_path/'out') == list(some_records(18))
-    assert sorted(job.work.done()) == [s.name for s in job.shards] # none twice
+    done = job.work.done()
+    assert set(done) == {s.name for s in job.shards} and len(done) < 11 # twice: what others were at just then
     assert json.loads((tmp_path/'out/manifest.json').read_text())['rows'] == 18
 
 
-@needs_engine
 def test_a_task_that_always_dies_is_said_and_the_others_are_done(tmp_path, notes):
     job = copying(tmp_path, Copies(notes, '000', always=True))
     with pytest.raises(UserError, match='before its time'):
