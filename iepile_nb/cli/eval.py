@@ -189,6 +189,7 @@ def _mean(entries):
 # %% ../../nbs/cli/eval.ipynb #429e826a
 def print_anywhere(*parts):
     "Print parts on lines of their own, on any terminal; where nobody listens any more, quietly."
+    if not sys.stdout: return # closed
     if hasattr(sys.stdout, 'reconfigure'): sys.stdout.reconfigure(errors='backslashreplace')
     try:
         for part in parts: print(part)

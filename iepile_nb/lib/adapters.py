@@ -46,7 +46,9 @@ def read_weights(folder: str | Path) -> dict[str, torch.Tensor]:
     path = weights_file(folder)
     try:
         if path.suffix == '.safetensors': weights = load_file(path)
-        else: weights = torch.load(path, map_location='cpu', weights_only=True)
+        else:
+            with warnings.catch_warnings(action='ignore'): # of old kinds of files
+                weights = torch.load(path, map_location='cpu', weights_only=True)
     except Exception as e: raise input_error(path, msg=f'cannot be loaded ({load_reason(e)})') from e
     if not isinstance(weights, dict) or not all(torch.is_tensor(w) for w in weights.values()):
         raise input_error(path, msg='holds something else than weights; save the adapter again')

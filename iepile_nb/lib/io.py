@@ -252,6 +252,10 @@ def read_jsonl(
     if not found: raise input_error(path, msg=EMPTY)
 
 # %% ../../nbs/lib/io.ipynb #ec6a57fe
+def _line(row):
+    try: return orjson.dumps(row)
+    except TypeError: return json.dumps(row).encode() # deeper than orjson goes
+
 def write_jsonl(
     path: str | Path,               # target file
     rows: Iterable[dict | bytes],   # objects, or lines already encoded as UTF-8 JSON without a line end
@@ -260,7 +264,7 @@ def write_jsonl(
     n = 0
     with atomic_write(path) as f:
         for row in rows:
-            f.write((row if isinstance(row, bytes) else orjson.dumps(row)) + b'\n')
+            f.write((row if isinstance(row, bytes) else _line(row)) + b'\n')
             n += 1
     return n
 

@@ -102,7 +102,8 @@ def check(self: ConvertOptions):
         raise UserError(f'argument --limit: {self.limit} is less than 1')
     if not 0 <= (self.pure_negative_ratio or 0) < math.inf:
         raise UserError(f'--pure_negative_ratio is {self.pure_negative_ratio}; it must be 0 or more')
-    if self.workers < 1: raise UserError(f'--workers is {self.workers}; it must be 1 or more')
+    if not 1 <= self.workers <= 1000:
+        raise UserError(f'--workers is {self.workers}; it must be from 1 to 1000')
 
 # %% ../../nbs/lib/parallel.ipynb #e6ce8e68
 def source_of(path: str | Path) -> str:

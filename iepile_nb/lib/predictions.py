@@ -309,6 +309,7 @@ def _name_of_task(row):
     try: return split_instruction(row.get('instruction'))[1].name
     except UserError: return ''
 
+# %% ../../nbs/lib/predictions.ipynb #5c0e1b03
 def text_key(
     numbered: tuple[int, int, dict], # line, place, row
 ) -> tuple:                          # task, source, id, text, label
@@ -319,9 +320,10 @@ def text_key(
 def _text_key(row, text):
     "See `text_key`."
     label = row.get('label')
-    label = label if isinstance(label, str) else encode(label)
+    if not isinstance(label, str): label = encode(label)
     gold = '' if label[:1] == '{' else label
-    return str(row.get('source')), str(row.get('id') or text_id(text)), text, gold
+    own = str(row.get('id') or text_id(text or str(row.get('instruction')))) # the sentence may hold the text
+    return str(row.get('source')), own, text, gold
 
 # %% ../../nbs/lib/predictions.ipynb #ev5b0001
 def by_text(

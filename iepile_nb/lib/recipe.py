@@ -32,7 +32,7 @@ def read_recipe(path: str | Path) -> dict:
     import yaml
     if not Path(path).is_file(): raise input_error(path, msg='no such recipe')
     try: d = yaml.safe_load(Path(path).read_text(encoding='utf-8'))
-    except (yaml.YAMLError, UnicodeDecodeError) as e:
+    except (yaml.YAMLError, ValueError) as e: # a date that is none, a number of thousands of digits, no UTF-8
         raise input_error(path, msg=f'broken YAML ({" ".join(str(e).split())})') from None
     except RecursionError:
         raise input_error(path, msg='lists or objects too deep inside one another') from None
@@ -54,6 +54,9 @@ def recipe_problem(d) -> str | None:
             return f"dataset {n}: '{odd[0]}' should be a string, a number, true or false"
     for key, kind in (('seed', int), ('dev_share', (int, float))):
         if not isinstance(d.get(key, 0), kind): return f"'{key}' should be a number"
+    for x in (d, *sets):
+        odd = [k for k, v in x.items() if isinstance(v, int) and abs(v) >= 2**63]
+        if odd: return f"'{odd[0]}' is too large"
     share = d.get('dev_share', 0)
     if not 0 <= share < 1: return f"'dev_share' is {share}; it should be 0 or more, and below 1"
 
@@ -103,8 +106,8 @@ class Ingredient:
 def ingredient(entry: dict, seed: int) -> Ingredient:
     "A dataset of a recipe. Raises `UserError` for what is wrong with its entry or its files."
     weight = entry.get('weight', 1)
-    if not isinstance(weight, int | float) or not 0 <= weight < math.inf:
-        raise UserError("'weight' should be a number, 0 or more")
+    if not isinstance(weight, int | float) or not 0 <= weight <= 1000:
+        raise UserError("'weight' should be a number from 0 to 1000")
     options = {k: v for k, v in entry.items() if k != 'weight'}
     return Ingredient(Conversion(entry_options(options, seed)), weight)
 

@@ -75,6 +75,8 @@ def lost_result(
         weights = [*folder.glob('*.safetensors'), *folder.glob('*.bin')]
         files, lost = {}, not [p for p in weights if p.name != 'training_args.bin']
         if lost: return 'the weights are missing'
+    elif not any(str(n).endswith(('.safetensors', '.bin')) for n in files):
+        return 'its list of files names no weights'
     if not isinstance(record.get('log'), list) or 'seconds' not in record:
         return 'train_log.json is missing or broken'
     return changed(folder, files)
