@@ -71,8 +71,8 @@ def made_case(claim, n_test):
     schema = domain_schema('en', domains, 'RE')
     if claim == 'b': schema = Schema(schema.labels[:60]) # 10, 20 and 30 divide 60
     texts = lambda n, seed, split='train': dataset('en', domains, 'RE', n, seed, split)
-    tiny = {'name_or_path': 'tiny'}
-    return Case('RE', schema, texts, texts(n_test, 0, 'test'), tiny, {'model_name_or_path': 'tiny', **DEMO_TRAINING}, 20, (10, 20, 30))
+    training = {'model_name_or_path': 'tiny', **DEMO_TRAINING}
+    return Case('RE', schema, texts, texts(n_test, 0, 'test'), {'name_or_path': 'tiny'}, training, 20, (10, 20, 30))
 
 
 def real_case(folder, model, n_test):

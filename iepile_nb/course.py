@@ -19,8 +19,8 @@ import orjson
 
 # %% ../nbs/21_course.ipynb #db1eef12
 from .questions import Schema, Task, encode, output, unique
-from .lib.io import (atomic_write, environment, input_error, log, record_rng, start_logging,
-                              text_id, write_jsonl)
+from .lib.io import (UserError, atomic_write, environment, input_error, log, record_rng,
+                              start_logging, text_id, write_jsonl)
 from .tasks import get_task, read_instruction
 from .records import infer_schema, read_records, read_schema, spo_triples
 from .negatives import HardNegatives, names
@@ -188,10 +188,12 @@ def _biases(adapter):
     return list_biases(None, read_contract(adapter))
 
 def _foretell(jobs, model, tokenizer, settings):
-    "Say how long a language will take."
+    "Say how long a language will take, where that can be told."
+    if model.config.is_encoder_decoder: return
     rows, asked = ([r for j in jobs for r in some(j)] for some in (train_rows, test_rows))
     held = sum(1 for j in jobs for _ in dev_rows(j))
-    train = len(rows), *row_tokens(rows, tokenizer)
+    try: train = len(rows), *row_tokens(rows, tokenizer)
+    except UserError: return # a row that cannot be asked is named later
     seconds = demo_seconds(token_seconds(model), train, len(asked), held, settings['num_train_epochs'])
     log.info('%s: this takes %s', jobs[0].language, in_words(*seconds))
 

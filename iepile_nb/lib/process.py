@@ -100,10 +100,11 @@ def start_tracker():
     name = 'PYTHONWARNINGS'
     before = os.environ.get(name, '')
     os.environ[name] = ','.join(filter(None, [before, 'ignore:resource_tracker']))
-    hang_up = signal.signal(signal.SIGHUP, signal.SIG_IGN) # a terminal that closes ends it too early
+    first = threading.current_thread() is threading.main_thread() # others cannot handle signals
+    hang_up = first and signal.signal(signal.SIGHUP, signal.SIG_IGN) # a closing terminal ends it too early
     try: resource_tracker.ensure_running()
     finally:
-        signal.signal(signal.SIGHUP, hang_up)
+        if first: signal.signal(signal.SIGHUP, hang_up)
         if before: os.environ[name] = before
         else: del os.environ[name]
 
