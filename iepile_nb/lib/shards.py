@@ -8,7 +8,7 @@ __all__ = ['SUFFIX', 'MANIFEST', 'Shard', 'open_folder', 'is_local', 'find_shard
 
 # %% ../../nbs/lib/shards.ipynb #67b7c9c8
 import gzip, json, os, re, shutil, tempfile
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
@@ -141,13 +141,13 @@ def target_file(
         yield Path(final)
         return
     with tempfile.TemporaryDirectory() as tmp:
-        # what goes on after a kill is kept beside a local target
-        path = Path(root)/'.unpacked'/f'{shard.name}.jsonl' if local else Path(tmp)/'answer.jsonl'
+        # what goes on after a kill is kept beside a local target, in a folder that no other shard uses
+        aside = Path(final).with_name(f'.{Path(final).name}.unpacked') if local else Path(tmp)
+        path = aside/'answer.jsonl'
         yield path
         packed = Path(tmp)/'packed'
         _pack(path, packed, shard.target)
-        path.unlink()
-        with suppress(OSError): path.parent.rmdir() # others may be at work there
+        if local: shutil.rmtree(aside)
         _put(packed, fs, final)
 
 # %% ../../nbs/lib/shards.ipynb #4364aeef

@@ -10,7 +10,7 @@ from iepile_nb.evaluate import RULES, evaluate
 from iepile_nb.lib.cluster import EngineOptions, ShardJob, read_cluster, run_jobs
 from iepile_nb.lib.io import UserError, write_jsonl
 from iepile_nb.lib.shard_scores import ScoreShard, sharded_result
-from iepile_nb.lib.shards import check_target, find_shards, open_folder, plain_copy, without_nulls
+from iepile_nb.lib.shards import Shard, check_target, find_shards, open_folder, plain_copy, target_file, without_nulls
 
 
 @pytest.fixture
@@ -166,3 +166,12 @@ def test_scores_of_shards_add_up(tmp_path, rules, sort_by):
     result = sharded_result(job, job.collect())
     one = evaluate(tmp_path/'one.json', rules=rules, sort_by=sort_by)
     assert result == one and result.notes == one.notes and result.intervals() == one.intervals()
+
+
+def test_a_packed_shard_that_is_done_takes_nothing_from_one_that_begins(tmp_path):
+    one, other = (Shard(f'{tmp_path}/{x}.jsonl.gz', x, '.gz', '') for x in 'ab')
+    with target_file(str(tmp_path/'out'), other) as late:
+        late.parent.mkdir(parents=True)
+        with target_file(str(tmp_path/'out'), one) as path: write_jsonl(path, [{'x': 1}])
+        write_jsonl(late, [{'x': 2}])
+    assert sorted(p.name for p in (tmp_path/'out').iterdir()) == ['a.jsonl.gz', 'b.jsonl.gz']
