@@ -7,12 +7,8 @@ __all__ = ['SUCCESSORS', 'FAMILIES', 'tiny_path', 'model_name', 'adapter_base', 
            'quantization', 'device_map', 'superseded', 'load_error', 'with_padding', 'model_class', 'load_tokenizer',
            'load_config', 'load_base', 'check_family', 'seq2seq_answers']
 
-# %% ../nbs/10_base.ipynb #cb39f0f0
-import logging
-logging.getLogger('bitsandbytes.backends.cpu.ops').setLevel(logging.ERROR)
-
 # %% ../nbs/10_base.ipynb #c9e0cde6
-import os, sys, warnings
+import logging, os, sys, warnings
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path

@@ -11,7 +11,7 @@ from collections import Counter, deque
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Callable, NamedTuple
 
@@ -139,12 +139,15 @@ def _write_kept(o, report, records, suffix):
     "Write the records that are kept, and beside them those that are not."
     tgt = o.tgt_path or Path(report.path).with_suffix(suffix)
     check_apart(tgt, report.path)
-    write_jsonl(tgt, records)
-    print(f'{tgt}: {report.kept} of {report.n} records')
+    if first := list(islice(records, 1)):
+        write_jsonl(tgt, chain(first, records))
+        print(f'{tgt}: {report.kept} of {report.n} records')
     if n := len(report.dropped): print(f'{_side_file(report, tgt)}: what was dropped ({n}), with the reason')
     _list(report, [p for p in report.problems if p.fix == 'nothing' or p.kind == 'spelling'])
     print(report.summary())
+    if not first: raise input_error(report.path, msg=f'no record is left, so {tgt} is not written')
 
+# %% ../../nbs/cli/data.ipynb #cf9597bd
 def _list(report, problems):
     "Print problems with their places; of equal ones the first, and where the others are."
     groups = {}
@@ -269,6 +272,7 @@ def _tell_cleaned(job, receipts):
     kept, n = (sum(r[k] for r in receipts) for k in ('rows', 'records'))
     print(f'{job.write_manifest(receipts)}: {kept} of {n} records; it says what was dropped and why')
     print(Table({'problem': kind, 'how often': n} for kind, n in kinds.most_common()))
+    if not kept: raise UserError(f'{job.target}: no record is left')
 
 # %% ../../nbs/cli/data.ipynb #22b1baa9
 def _leak_shards(o, e):

@@ -130,16 +130,25 @@ def _tell(o, result, target, score=None):
     draws = {} if o.draws is None else {'draws': o.draws}
     spread = result.intervals(**draws) if o.draws != 0 and o.rules == 'default' else None
     not_saved = _save(result, target, spread)
+    page, no_page = _page(o, result, draws)
     said = [result, *([interval_note(spread)] if spread else []), *_more(o, result, score, draws)]
-    print_anywhere(*said, result.rules, *([] if not_saved else [target]))
-    if not_saved: raise not_saved
+    print_anywhere(*said, *page, result.rules, *([] if not_saved else [target]))
+    if problem := not_saved or no_page: raise problem
 
+# %% ../../nbs/cli/eval.ipynb #7f601971
 def _save(result, target, spread):
     "Save the scores; what speaks against it comes back, as the scores can be printed all the same."
     try: save_result(result, target, spread)
     except OSError as e:
         msg = f'the scores are not saved ({e.strerror or e}); --output names another place'
         return input_error(target, msg=msg)
+
+def _page(o, result, draws):
+    "Write the page that is asked for: what is said of it, and what speaks against it."
+    if not o.report: return [], None
+    from iepile_nb.report import report
+    try: return [f'{report(result, o.report, **draws)}: open it in a browser'], None
+    except OSError as e: return [], input_error(o.report, msg=f'the page is not written ({e.strerror or e})')
 
 # %% ../../nbs/cli/eval.ipynb #b675fd2e
 def _score_shards(o, e, path):
@@ -200,9 +209,6 @@ def print_anywhere(*parts):
 def _more(o, result, score, draws):
     "What else was asked for."
     if o.rules == 'default': yield macro_note(result)
-    if o.report:
-        from iepile_nb.report import report
-        yield f'{report(result, o.report, **draws)}: open it in a browser'
     if o.errors: yield result.errors()
     if o.against: yield compare_results(result, score(o.against), **draws)
 

@@ -171,7 +171,7 @@ def _predict_file(o, decoder_of=_decoder):
 # %% ../../nbs/cli/predict.ipynb #93e45c11
 def _predict_rows(o, rows, decoder_of):
     "Answer rows in this process; those that failed are asked again the next time."
-    with Journal(share_path(o.output_file, 0, 1)) as journal:
+    with Journal(share_path(o.output_file, 0, 1), rows.n) as journal:
         decoder, maker = _begin(o, rows, journal, decoder_of)
         before = len(journal)
         def keep(n, a):
@@ -207,7 +207,7 @@ def answer_share(
 ):
     "Answer a share of a file's rows into its journal."
     rows = RowShare(o.input_file, o.limit, which, of)
-    with Journal(share_path(o.output_file, which, of)) as journal:
+    with Journal(share_path(o.output_file, which, of), rows.n) as journal:
         decoder, maker = _begin(o, rows, journal)
         for _ in answer_stream(decoder, maker, rows, journal, journal.add, rows.n): pass
 
@@ -218,7 +218,7 @@ def _predict_shares(o, rows):
     run_shares(answer_share, (o,), o.nproc)
     with ExitStack() as held:
         paths = [share_path(o.output_file, i, o.nproc) for i in range(o.nproc)]
-        journals = [held.enter_context(Journal(p)) for p in paths]
+        journals = [held.enter_context(Journal(p, rows.n)) for p in paths]
         for journal in journals: journal.begin({})
         told = _write_answers(o, shared_answers(rows, journals))
         for journal in journals: journal.remove()

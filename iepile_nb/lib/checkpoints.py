@@ -30,7 +30,9 @@ def object_or_none(path: str | Path) -> dict | None:
 def checkpoints(folder: str | Path) -> list[Path]:
     "The checkpoints in a folder, the latest last."
     found = [p for p in Path(folder).glob('checkpoint-*') if p.name.partition('-')[2].isdigit()]
-    return sorted(found, key=lambda p: int(p.name.partition('-')[2]))
+    return sorted(found, key=_step)
+
+def _step(checkpoint): return int(checkpoint.name.partition('-')[2])
 
 def last_checkpoint(folder: str | Path) -> str | None:
     "The latest checkpoint that was written to its end."
@@ -86,9 +88,11 @@ def flaw(checkpoint: Path) -> str | None: # in words
     if checkpoint.name != f'checkpoint-{there.get("step")}': return f'it is that of step {there.get("step")}'
     if problem := changed(checkpoint, files) or unlisted(checkpoint, files): return problem
     best = (object_or_none(checkpoint/'trainer_state.json') or {}).get('best_model_checkpoint')
-    best = Path(str(best or checkpoint)).name
-    problem = None if best == checkpoint.name else flaw(checkpoint.with_name(best))
-    return problem and f'{best}, the best one so far, belongs to it, and there {problem}'
+    best = checkpoint.with_name(Path(str(best or checkpoint)).name)
+    if best == checkpoint: return None
+    earlier = (p for p in checkpoints(checkpoint.parent) if _step(p) < _step(checkpoint))
+    problem = flaw(best) if best in earlier else 'is no such earlier one'
+    return problem and f'{best.name}, the best one so far, belongs to it, and there {problem}'
 
 # %% ../../nbs/lib/checkpoints.ipynb #38d575cd
 def readable_files(folder: str | Path):

@@ -23,12 +23,14 @@ import orjson
 
 from .chance import KeyedRandom, record_rng
 from .json_values import parsed
-from .process import lock_file, names_file
+from .process import gone_if_empty, lock_file, names_file
 
 _all_ = ['KeyedRandom', 'record_rng']
 
 # %% ../../nbs/lib/io.ipynb #4a23c711
 log = logging.getLogger('iepile_nb')
+# while it is imported it asks, on some processors, for a package that it does not need
+logging.getLogger('bitsandbytes.backends.cpu.ops').setLevel(logging.ERROR)
 
 class _ToStderr(logging.Handler):
     def emit(self, record): print(self.format(record), file=sys.stderr)
@@ -92,14 +94,15 @@ def refuse_streams(path: str | Path):
 def part_file(
     path: str | Path, # what it is a part of
 ) -> Iterator[Any]:   # a binary file beside it, to write to; it goes away in the end
-    "A file for what is not complete. Those that killed processes left of the same path go away too."
+    "A file for what is not complete. What killed processes left of the same path goes away, too."
     path = Path(path)
     refuse_streams(path)
     if path.is_dir(): raise input_error(path, msg='is a folder; name a file')
     folder = Path(tempfile.gettempdir()) if path.is_char_device() else path.parent
+    made = [p for p in (folder, *folder.parents) if not p.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     _sweep(path)
-    with names_file(path):
+    with names_file(path), gone_if_empty(made):
         fd, name = tempfile.mkstemp(prefix=f'.{path.name}.', suffix='.part', dir=folder)
         os.close(fd)
         try:

@@ -58,8 +58,8 @@ def unsealed(line: bytes, key: bytes = b'') -> tuple[dict | None, bytes]: # its 
 class Journal(Mapping):
     "Answers that are safe on disk: {number of a row: its `Answer`}. Raises `UserError` if another process uses it."
     synced = float('-inf') # when the disk was last waited for
-    def __init__(self, path: str | Path):
-        self.path, self.count = Path(path), 0
+    def __init__(self, path: str | Path, rows: int = 10**9): # rows: how many there are to answer
+        self.path, self.rows, self.count = Path(path), rows, 0
         self.places = array('q') # where the line of each row stands; -1 where there is none
         self.file = hold_file(self.path)
         self.begun, self.key = not os.path.getsize(self.path), b''
@@ -97,11 +97,11 @@ def __exit__(self: Journal, *error):
     self.file.close()
 
 # %% ../../nbs/lib/journal.ipynb #9a05b8eb
-def is_entry(entry: dict) -> bool:
+def is_entry(entry: dict, rows: int = 10**9) -> bool: # rows: how many there are
     "Is what a line says of the kinds that lines have?"
     if 'again' in entry: entry = {'row': entry['again'], 'answer': ['']}
     row, answer = entry.get('row'), entry.get('answer')
-    good = type(row) is int and 0 <= row < 10**9 and isinstance(answer, list) and 0 < len(answer) <= 6
+    good = type(row) is int and 0 <= row < rows and isinstance(answer, list) and 0 < len(answer) <= 6
     return good and all(map(isinstance, answer, (str, int, int, bool, dict, str)))
 
 # %% ../../nbs/lib/journal.ipynb #5c0e1b02
@@ -114,7 +114,7 @@ def _read(self: Journal, about):
         for line in f if good else ():
             if not line.endswith(b'\n'): break
             entry, _ = unsealed(line, self.key)
-            if not entry or not is_entry(entry): wrong += 1
+            if not entry or not is_entry(entry, self.rows): wrong += 1
             elif 'again' in entry: self._forget(entry['again'])
             elif self._place(entry['row'], good) >= 0: self.twice.add(entry['row'])
             good += len(line)

@@ -7,7 +7,7 @@ __all__ = ['time_left', 'evaluation_line', 'LossWatch', 'LiveCurves', 'GracefulS
            'GuardedTrainer']
 
 # %% ../../nbs/lib/trainer.ipynb #7ba5e001
-from ..lora import answer_loss # first: its base keeps bitsandbytes quiet
+from ..lora import answer_loss
 
 # %% ../../nbs/lib/trainer.ipynb #456c18f6
 import math, shutil, signal, threading, time

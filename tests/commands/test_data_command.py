@@ -59,6 +59,15 @@ def test_check_writes_what_can_be_used_and_what_was_dropped(broken_file, tmp_pat
     assert main(again) == 1 # the conflict is still there
 
 
+@pytest.mark.parametrize('what', [['check', '--fix'], ['clean']])
+def test_where_no_record_is_left_nothing_is_written(what, tmp_path, capsys):
+    (tmp_path/'d.json').write_text('{"text": \n{"text": 7, "entity": []}\n')
+    line = [*what, '--src_path', str(tmp_path/'d.json'), '--tgt_path', str(tmp_path/'new/good.json')]
+    assert main(line) == 1
+    assert 'no record is left' in capsys.readouterr().err
+    assert sorted(p.name for p in tmp_path.rglob('*.json*')) == ['d.json', 'good.dropped.jsonl']
+
+
 def test_check_of_no_file_or_two(broken_file, tmp_path):
     assert main(['check', *broken_file[:-1], str(tmp_path/'none.json')]) == 1
     assert main(['check', *broken_file, broken_file[-1]]) == 1

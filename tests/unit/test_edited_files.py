@@ -8,7 +8,7 @@ from iepile_nb.lib.checkpoints import SEAL, flaw, seal
 from iepile_nb.lib.io import UserError, read_jsonl, write_jsonl
 from iepile_nb.lib.journal import is_entry
 from iepile_nb.lib.parallel import ConvertOptions
-from iepile_nb.lib.recipe import ingredient, read_recipe
+from iepile_nb.lib.recipe import ingredient, mix, read_recipe
 
 
 def test_lines_of_a_journal_have_their_kinds():
@@ -16,6 +16,7 @@ def test_lines_of_a_journal_have_their_kinds():
     for row in ('x', None, -1, 2.5, 10**30): assert not is_entry({'row': row, 'answer': ['{}']})
     for answer in ('abc', [], [7], [None, 1], ['{}'] * 7, None):
         assert not is_entry({'row': 1, 'answer': answer})
+    assert not is_entry({'row': 3, 'answer': ['{}']}, 3)
     assert not is_entry({'row': 1}) and not is_entry({'again': 'x'}) and not is_entry({})
 
 
@@ -39,6 +40,25 @@ def test_a_checkpoint_whose_list_was_shortened(tmp_path):
     told = json.loads((folder/SEAL).read_text())
     (folder/SEAL).write_text(json.dumps({**told, 'files': {}}))
     assert flaw(folder) == 'optimizer.pt is not in the list of its files'
+
+
+def test_checkpoints_that_call_each_other_the_best_so_far(tmp_path):
+    for n, best in (1, 2), (2, 1), (3, 2):
+        folder = tmp_path/f'checkpoint-{n}'
+        folder.mkdir()
+        (folder/'trainer_state.json').write_text(json.dumps({'best_model_checkpoint': f'x/checkpoint-{best}'}))
+        seal(folder, {'options': {}}, n)
+    assert flaw(tmp_path/'checkpoint-1') == (
+        'checkpoint-2, the best one so far, belongs to it, and there is no such earlier one')
+    assert flaw(tmp_path/'checkpoint-2').startswith('checkpoint-1, the best one so far, belongs to it, and there')
+
+
+def test_a_recipe_that_is_refused_leaves_no_folder(tmp_path):
+    write_jsonl(tmp_path/'schema.json', [['person'], [], {}])
+    (tmp_path/'a.json').write_text('{"text": "Ann", "entity": 7}\n')
+    entry = {'src_path': str(tmp_path/'a.json'), 'schema_path': str(tmp_path/'schema.json'), 'task': 'NER'}
+    with pytest.raises(UserError, match='dataset 1'): mix({'datasets': [entry]}, tmp_path/'new/rows')
+    assert sorted(p.name for p in tmp_path.iterdir()) == ['a.json', 'schema.json']
 
 
 def test_a_row_that_is_deep(tmp_path):
