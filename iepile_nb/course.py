@@ -26,7 +26,8 @@ from .records import infer_schema, read_records, read_schema, spo_triples
 from .negatives import HardNegatives, names
 from .convert import convert, thinned
 from .lib.fast_rows import convert_lines
-from .lib.foresight import demo_seconds, in_words, row_tokens, token_seconds
+from .lib.foresight import demo_seconds, demo_stages, in_words, row_tokens, token_seconds
+from .lib.progress import StageFile, details_in, listening, no_loading_bars, stage_line, stage_log
 from .train import train
 from .infer import predict
 from .evaluate import evaluate
@@ -165,21 +166,21 @@ def run_language(
     out: str | Path,        # gets answers and adapter
     model: str = 'tiny', bits: int = 16, # of the base's weights: 16, 8 or 4
     batch_size: int = 128,  # rows asked at a time
+    stages: StageFile | None = None, # told how far it is
     **options,              # for `train`
 ) -> dict:                  # scores, losses, examples, seconds
     "Score a model on the datasets of a language, train an adapter, and score again."
     from iepile_nb.lora import load_model # torch comes with it: not before it is needed
-    language, clock, how = jobs[0].language, [time.monotonic()], _format(bits, options)
-    base, lora = load_model(model, **how), str(Path(out)/language/'lora')
-    _foretell(jobs, *base, _settings(model, bits, options))
+    stages, how, own = stages or StageFile(), _format(bits, options), Path(out)/jobs[0].language
+    base = load_model(model, **how)
+    stages.begin('asking', _foretold(jobs, *base, _settings(model, bits, options)))
     before = answer_job(jobs, *base, Path(out)/'before', batch_size=batch_size)
-    clock.append(time.monotonic())
-    losses = learn(jobs, Path(out)/language, model, bits, **options)
-    clock.append(time.monotonic())
-    tuned = load_model(model, lora, **how)
-    after = answer_job(jobs, *tuned, Path(out)/'after', batch_size=batch_size, bias=_biases(lora))
-    clock.append(time.monotonic())
-    return before_and_after(language, before, after, losses, clock)
+    stages.begin('training')
+    losses = learn(jobs, own, model, bits, tuner=stages.at_stage('tuning', tune_trained), **options)
+    stages.begin('asking again')
+    tuned, bias = load_model(model, str(own/'lora'), **how), _biases(own/'lora')
+    after = answer_job(jobs, *tuned, Path(out)/'after', batch_size=batch_size, bias=bias)
+    return before_and_after(jobs[0].language, before, after, losses, stages.end())
 
 # %% ../nbs/21_course.ipynb #c5b10286
 def _biases(adapter):
@@ -187,15 +188,17 @@ def _biases(adapter):
     from iepile_nb.lib.contract import read_contract
     return list_biases(None, read_contract(adapter))
 
-def _foretell(jobs, model, tokenizer, settings):
-    "Say how long a language will take, where that can be told."
-    if model.config.is_encoder_decoder: return
+def _foretold(jobs, model, tokenizer, settings):
+    "Say how long a language will take, where that can be told; its stages."
+    if model.config.is_encoder_decoder: return {}
     rows, asked = ([r for j in jobs for r in some(j)] for some in (train_rows, test_rows))
     held = sum(1 for j in jobs for _ in dev_rows(j))
     try: train = len(rows), *row_tokens(rows, tokenizer)
-    except UserError: return # a row that cannot be asked is named later
-    seconds = demo_seconds(token_seconds(model), train, len(asked), held, settings['num_train_epochs'])
-    log.info('%s: this takes %s', jobs[0].language, in_words(*seconds))
+    except UserError: return {} # a row that cannot be asked is named later
+    pace = token_seconds(model)
+    stages = demo_stages(pace, train, len(asked), held, settings['num_train_epochs'])
+    stage_log.info('%s: this takes %s', jobs[0].language, in_words(*demo_seconds(pace, stages, train[1])))
+    return stages
 
 def _format(bits, options):
     "How weights are stored and computed with."
@@ -207,15 +210,14 @@ def before_and_after(
     language: str,
     before: dict, after: dict, # results by (language, task), see `answer_job`
     losses: list[dict],
-    clock: list[float],        # seconds when asking, training and asking again began and ended
+    seconds: dict[str, float], # of each stage
 ) -> dict:                     # scores, losses, examples, seconds
     "What a report says of one language."
-    steps = zip(('asking', 'training', 'asking again'), clock, clock[1:])
     return {'scores': [{'language': k[0], 'task': k[1], 'before': b['total'], 'after': after[k]['total']}
                        for k, b in before.items()],
             'losses': [{**e, 'name': language} for e in losses],
             'examples': [e for k in before for e in pick_examples(before[k], after[k], language)],
-            'seconds': {f'{what} {language}': end - start for what, start, end in steps}}
+            'seconds': {f'{what} {language}': s for what, s in seconds.items()}}
 
 # %% ../nbs/21_course.ipynb #f1fa1d8f
 def side_by_side(
@@ -252,8 +254,8 @@ def run_demo(
 ) -> dict:                  # scores, losses, examples and seconds, as `demo_report` takes them
     "Score a model, train an adapter for each language, score again, and write a report."
     groups = [[j for j in jobs if j.language == l] for l in unique(j.language for j in jobs)]
-    work = partial(run_language, out=out, model=model, bits=bits, batch_size=batch_size, **options)
-    parts = side_by_side(work, groups)
+    work = partial(_watched, out=out, model=model, bits=bits, batch_size=batch_size, **options)
+    with stage_line({g[0].language: _stage_file(g, out) for g in groups}): parts = side_by_side(work, groups)
     results = {'title': 'From annotated texts to F1', 'about': _about(jobs),
                **{k: [x for p in parts for x in p[k]] for k in ('scores', 'losses', 'examples')},
                'settings': _settings(model, bits, options),
@@ -264,6 +266,14 @@ def run_demo(
     return results
 
 # %% ../nbs/21_course.ipynb #3acba192
+def _stage_file(group, out): return Path(out)/group[0].language/'progress.json'
+
+def _watched(group, out, **kw):
+    "Run a language; how far it is goes into a file, and what it says into another."
+    stages, said = StageFile(_stage_file(group, out)), _stage_file(group, out).with_name('log.txt')
+    with details_in(said), listening(stages), no_loading_bars():
+        return run_language(group, out, stages=stages, **kw)
+
 def _settings(model, bits, options):
     "What the page says of the training, the settings that suit the base among them."
     usual = training_settings(model, name=options.get('preset'))

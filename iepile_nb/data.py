@@ -18,7 +18,8 @@ from fastcore.basics import patch
 from .lib.extras import extra
 from .questions import NAN, Schema, Task, describe
 from .lib.characters import fold_text
-from .lib.io import progress, text_id
+from .lib.io import text_id
+from .lib.progress import progress
 from .lib.similar import SimilarTexts
 from .lib.plots import plain_frame, readable_fonts, whole_numbers
 from .lib.tables import Table

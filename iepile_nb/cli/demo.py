@@ -64,7 +64,8 @@ def main(argv):
     start = time.monotonic()
     results = run_demo(jobs, o.out, model, o.bits, o.batch_size, **{k: v for k, v in given.items() if v})
     print(f1_table(results['scores']))
-    print(f'{time.monotonic() - start:.0f} seconds; the report: {Path(o.out)/"report.html"}')
+    print(f'{time.monotonic() - start:.0f} seconds; the report: {Path(o.out)/"report.html"}; '
+          f'what was done when: {Path(o.out)/jobs[0].language/"log.txt"}')
 
 # %% ../../nbs/cli/demo.ipynb #f033ca39
 if __name__ == '__main__' and not in_notebook(): raise SystemExit(main())

@@ -8,7 +8,8 @@ __all__ = ['METHOD_INPUTS', 'main']
 # %% ../../nbs/cli/negatives.ipynb #a2e9de76
 import argparse
 
-from ..lib.io import UserError, check_apart, in_notebook, progress
+from ..lib.io import UserError, check_apart, in_notebook
+from ..lib.progress import progress
 from ..tasks import TASKS
 from ..lib.formats import IMPORTERS, chosen_form
 from ..records import infer_schema, read_records, read_schema

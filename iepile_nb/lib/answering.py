@@ -9,7 +9,7 @@ __all__ = ['answer_rows', 'answer_stream', 'predict', 'generate']
 from itertools import chain, count, islice
 from typing import Callable, Iterable, Iterator, Mapping
 
-from .io import progress
+from .progress import progress
 from ..prompt import get_template
 from .templates import Template
 from ..decode import end_ids

@@ -19,7 +19,8 @@ from typing import Callable
 from fastcore.basics import patch
 
 from .extras import extra
-from .io import UserError, input_error, log, progress, start_logging, text_file
+from .io import UserError, input_error, log, start_logging, text_file
+from .progress import progress
 from .process import end_with_parent, start_tracker
 from .shards import (MANIFEST, Receipts, Shard, file_facts, open_folder, plain_copy, target_file,
                                   put_json)

@@ -6,8 +6,8 @@
 __all__ = ['log', 'NOT_TEXT', 'EMPTY', 'PRETTY', 'start_logging', 'LazyModule', 'UserError', 'input_error', 'atomic_write',
            'refuse_streams', 'part_file', 'hold_file', 'check_apart', 'text_file', 'decoded', 'fail', 'parse_line',
            'line_blocks', 'parse_lines', 'is_array', 'list_inside', 'read_jsonl', 'write_jsonl', 'encode', 'unique',
-           'drop_duplicates', 'all_of_type', 'text_id', 'in_notebook', 'progress', 'environment', 'repo_root',
-           'open_lesson', 'lesson_folder', 'KeyedRandom', 'record_rng']
+           'drop_duplicates', 'all_of_type', 'text_id', 'in_notebook', 'environment', 'repo_root', 'open_lesson',
+           'lesson_folder', 'KeyedRandom', 'record_rng']
 
 # %% ../../nbs/lib/io.ipynb #61cdf036
 import errno, json, logging, os, platform, shutil, sys, tempfile, time
@@ -306,42 +306,6 @@ def in_notebook() -> bool:
     "Is this running inside IPython: a Jupyter kernel, or a test of a notebook?"
     ipython = sys.modules.get('IPython')
     return ipython is not None and ipython.get_ipython() is not None
-
-# %% ../../nbs/lib/io.ipynb #4216b4bc
-def _duration(seconds):
-    minutes = round(seconds / 60)
-    if seconds < 120: return f'{seconds:.0f} s'
-    return f'{minutes} min' if minutes < 120 else f'{minutes // 60} h {minutes % 60} min'
-
-def _log_progress(items, desc, total, every, size):
-    "Pass items on, and write a line to the log every few seconds."
-    start = last = time.monotonic()
-    done = 0
-    for item in items:
-        yield item
-        done += size(item)
-        if (now := time.monotonic()) - last >= every:
-            last, rate = now, done / (now - start)
-            left = f'{done}/{total}, {_duration((total - done) / rate)} left' if total else f'{done}'
-            log.info('%s: %s, %.1f/s', desc, left, rate)
-
-# %% ../../nbs/lib/io.ipynb #ceb578d3
-def progress(
-    items: Iterable,           # what is worked through
-    desc: str = '',            # what is being done
-    total: int | None = None,  # how much there is, if known
-    every: float = 10.,        # seconds between two lines in a log
-    size: Callable = lambda item: 1, # how much an item counts
-) -> Iterator:
-    "Pass `items` on while showing progress: a bar for people, a line now and then for logs."
-    if not (sys.stderr.isatty() or in_notebook()):
-        yield from _log_progress(items, desc, total, every, size)
-        return
-    from tqdm.auto import tqdm
-    with tqdm(desc=desc, total=total, leave=False, delay=1) as bar:
-        for item in items:
-            yield item
-            bar.update(size(item))
 
 # %% ../../nbs/lib/io.ipynb #bf298c24
 def environment() -> dict: # package versions, python, processor and, where torch is already loaded, the GPU

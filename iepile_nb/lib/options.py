@@ -16,6 +16,7 @@ from typing import Any, Iterator
 
 from .io import UserError, in_notebook, input_error, log
 from .iepile_rows import hub_file, is_hub_name
+from .progress import listeners
 
 # %% ../../nbs/lib/options.ipynb #24a114da
 @dataclass
@@ -281,7 +282,7 @@ def training_arguments(o: TrainOptions): # a `transformers.TrainingArguments`
     names = 'activation_checkpointing', 'gradient_checkpointing' # before transformers 5.21 the second
     own[names['activation_checkpointing' not in known]] = checkpointing(o, gpu)
     usual = {'report_to': 'none', 'logging_first_step': True,
-             'disable_tqdm': not (sys.stderr.isatty() or in_notebook()),
+             'disable_tqdm': bool(listeners) or not (sys.stderr.isatty() or in_notebook()),
              'ddp_find_unused_parameters': False}
     fixed = {**FIXED, **_number_format(o, gpu), 'use_cpu': not gpu}
     try: return TrainingArguments(**{**usual, **own, **_choosing_best(o), **fixed})

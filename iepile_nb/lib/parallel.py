@@ -25,7 +25,8 @@ from fastcore.basics import patch
 # %% ../../nbs/lib/parallel.ipynb #8a573cb6
 from ..questions import NAN, Schema, Task
 from .io import (UserError, input_error, is_array, line_blocks, log, part_file, parse_lines,
-                              progress, record_rng, text_id)
+                              record_rng, text_id)
+from .progress import progress
 from .process import end_with_parent, start_tracker
 from ..tasks import Events, KG, get_task
 from ..records import (are_plain, check_any, check_record, infer_schema, read_records, read_schema,

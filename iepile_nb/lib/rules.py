@@ -19,7 +19,8 @@ from typing import Callable, Iterable, NamedTuple
 from fastcore.basics import patch
 
 from ..questions import NAN, SENTENCES, Task
-from .io import UserError, progress
+from .io import UserError
+from .progress import progress
 from .process import no_cycles
 from ..tasks import get_task
 from .predictions import (Answered, Predictions, by_text, check_read, read_row, shortened,

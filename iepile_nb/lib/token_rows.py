@@ -22,7 +22,8 @@ from fastcore.basics import patch
 
 from .card import row_kind
 from .checkpoints import file_hash
-from .io import UserError, input_error, log, progress, text_file, unique
+from .io import UserError, input_error, log, text_file, unique
+from .progress import progress
 from .process import names_file, waiting_lock
 from .templates import Template
 from ..prompt import Encoded, answer_parts, encode_row, prompt_parts, row_query

@@ -23,6 +23,7 @@ from transformers import Trainer, TrainerCallback
 from .checkpoints import checkpoints, readable_files, seal, write_json
 from .curves import CURVES, draw_curves
 from .io import UserError, log
+from .progress import tell
 from .token_rows import FilledRows
 
 # %% ../../nbs/lib/trainer.ipynb #902016f9
@@ -56,6 +57,7 @@ class LossWatch(TrainerCallback):
         if state.is_world_process_zero and 'eval_loss' in (logs or {}):
             log.info('step %d of %d, held-out rows: %s', step, state.max_steps, evaluation_line(logs))
         if loss is None: return
+        tell('steps', step, state.max_steps)
         if not math.isfinite(loss):
             raise UserError(f'the loss is {loss} at step {step}, so the run ends here; try a smaller '
                             f'--learning_rate (it was {args.learning_rate:g}), or neither --fp16 nor --bf16')

@@ -17,7 +17,8 @@ from ..certainty import DRAWS, resampled
 from ..decode import end_ids
 from .decoder import Decoder
 from .extras import extra
-from .io import log, progress
+from .io import log
+from .progress import progress
 from .list_bias import ListBias
 from .predictions import read_output
 from .requests import make_requests

@@ -1,12 +1,11 @@
 "Files that appear whole or not at all, errors that name file and line, seeds that do not depend on order."
 import gzip
-import logging
 import os
 import re
 import threading
 
 import pytest
-from iepile_nb.lib.io import (UserError, atomic_write, check_apart, progress, read_jsonl, record_rng,
+from iepile_nb.lib.io import (UserError, atomic_write, check_apart, read_jsonl, record_rng,
                               repo_root, write_jsonl)
 
 
@@ -19,12 +18,6 @@ def test_atomic_write_keeps_the_usual_permissions(tmp_path):
 def test_seeds_name_the_record_not_its_place():
     assert record_rng(1, 'a', 'b').random() == record_rng(1, 'a', 'b').random()
     assert len({record_rng(1, *k).random() for k in (('a', 'b'), ('ab',), ('b', 'a'), ('a', 'b', ''))}) == 4
-
-
-def test_progress_writes_plain_lines_to_a_log(caplog):
-    with caplog.at_level(logging.INFO, 'iepile_nb'):
-        assert list(progress(range(3), 'rows', total=3, every=0)) == [0, 1, 2]
-    assert [r.message.split(',')[0] for r in caplog.records] == ['rows: 1/3', 'rows: 2/3', 'rows: 3/3']
 
 
 @pytest.mark.parametrize('content, says', [
