@@ -21,8 +21,8 @@ from transformers.utils import logging as hf_logging
 from .lib.gguf import PACKAGED, gguf_file, name_of_packaged, packaged_model, unpack
 from .lib.io import UserError, log
 from .lib.spm import spm_tokenizer
-from .lib.stored import (cannot_run, check_files, check_format, check_weights, load_reason,
-                                  read_object, without_report)
+from .lib.stored import (cannot_run, check_files, check_format, check_packed, check_weights,
+                                  load_reason, read_object, without_report)
 from .prompt import Encoded, collate
 
 # peft asks for what transformers will drop
@@ -181,6 +181,7 @@ def _load_weights(path, config, bits, number, cpu, hub):
             ignore_mismatched_sizes=True, **how, **hub)
     except Exception as e: raise load_error(path, e, method) from e
     check_weights(path, found)
+    check_packed(path, model, method)
     return model
 
 # %% ../nbs/10_base.ipynb #31516741

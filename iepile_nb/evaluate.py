@@ -4,23 +4,22 @@
 
 # %% auto #0
 __all__ = ['RULES', 'ADVICE', 'UNREADABLE', 'READ', 'PARTLY', 'CUT_LIST', 'ECHO', 'CHECKS', 'evaluate', 'Finding', 'Findings',
-           'finding', 'repeated_names', 'little_learned', 'left_empty', 'why', 'Counts', 'ERROR_KINDS',
-           'compare_results', 'macro', 'match_counts', 'orders', 'read_row', 'reordered', 'resampled']
+           'finding', 'little_learned', 'left_empty', 'why', 'Counts', 'ERROR_KINDS', 'compare_results', 'macro',
+           'match_counts', 'orders', 'read_row', 'reordered', 'resampled']
 
 # %% ../nbs/19_why.ipynb #03dd7bfb
-import json
-from collections import Counter
 from pathlib import Path
 from typing import Iterable, Iterator, NamedTuple
 
 from .questions import NAN, Task, encode, unique
 from .lib.io import UserError, input_error, text_id
 from .lib.characters import fold_text
+from .lib.answers import LAST_COUNTS
 from .lib.nearly_json import BRACKETS
 from .lib.tables import text_table
 from .lib.checkpoints import object_or_none
 from .tasks import read_instruction
-from .lib.predictions import by_text, read_predictions, shortened
+from .lib.predictions import by_text, read_predictions, repeated_names, shortened
 from .scoring import Result, score_text
 from .lib.rules import DefaultRules, check_choice, score_predictions
 from .lib.original_rules import OriginalRules
@@ -139,7 +138,7 @@ def _other_task(texts, rows):
 
 # %% ../nbs/19_why.ipynb #4ae6a181
 def _no_gold(texts, rows):
-    hits = [(t.rows[0].line, t.rows[0].row['label']) for t in texts if t.rows[0].label and not t.gold]
+    hits = [(t.rows[0].line, t.rows[0].row['label']) for t in texts if t.unasked and not t.gold]
     yield from finding('texts whose annotations are all under labels that were not asked', hits, len(texts),
                        'convert again with the schema that belongs to these records')
     if not any(t.gold for t in texts):
@@ -155,13 +154,24 @@ def _unasked(texts, rows):
 
 def _silent(texts, rows):
     if not any(t.found for t in texts) and any(t.gold for t in texts):
-        hits = [(r.line, r.row['output']) for r in rows if r.answer is not None]
+        hits = [(r.line, r.row['output']) for r in rows if r.answer is not None and not r.problems]
         yield from finding('answers that name nothing', hits, len(rows),
                            'the model always says none: train longer, or with fewer rows that have nothing to find')
 
 # %% ../nbs/19_why.ipynb #967f5a88
+def _left_out(texts, rows):
+    hits, n = [], 0
+    for t in texts:
+        labels = {item[0] for item in t.gold}
+        asked = [(r, q) for r in t.rows for q in r.questions if q.label in labels and r.answer is not None]
+        n += len(asked)
+        hits += [(r.line, f"'{q.label}'") for r, q in asked if t.task.answer_key(q) not in r.answer]
+    yield from finding('labels with annotations that an answer leaves out', hits, n,
+                       'they count as nothing found; --constrain span or schema answers every label')
+
 def _shapes(texts, rows):
-    hits = [(r.line, r.problems[0]) for r in rows if r.problems]
+    def told(r): return [p for p in r.problems if not p.endswith(LAST_COUNTS)] # these are told of below
+    hits = [(r.line, problems[0]) for r in rows if (problems := told(r))]
     yield from finding('answers with parts that are passed over', hits, len(rows),
                        "compare with the answers of a training file; the task's lesson shows their shape")
 
@@ -172,14 +182,6 @@ def _head_tail(texts, rows):
                        'nothing, they are read; but `--rules original` counts them as missing')
 
 # %% ../nbs/19_why.ipynb #ev7a0001
-def repeated_names(output: str) -> list[str]:
-    "The names that stand twice in one object of an answer."
-    res = []
-    def note(pairs): res.extend(k for k, n in Counter([k for k, _ in pairs]).items() if n > 1)
-    try: json.loads(output, object_pairs_hook=note)
-    except (ValueError, TypeError, RecursionError): pass
-    return res
-
 def _twice(texts, rows):
     hits = [(r.line, f"'{names[0]}'") for r in rows if (names := repeated_names(r.row.get('output')))]
     yield from finding('answers with a name that stands twice in one object', hits, len(rows),
@@ -270,7 +272,7 @@ def left_empty(
 
 # %% ../nbs/19_why.ipynb #6483fb7c
 CHECKS = (_unreadable, _repaired, _echo, _other_task, _not_asked, _no_gold, _unasked,
-          _silent, _shapes, _twice,
+          _silent, _left_out, _shapes, _twice,
           _head_tail, _elsewhere, _wrong_label, _nearly)
 
 def why(

@@ -19,7 +19,7 @@ from .lib.characters import fold_text
 from .lib.tables import text_table
 from .tasks import Events
 from .lib.predictions import Answered
-from .lib.unasked import asked_parts, unasked
+from .lib.unasked import asked_parts, grouped, unasked
 from .lib.places import gold_places, occurrences, placed
 
 # %% ../nbs/16_score.ipynb #cecb3c86
@@ -81,8 +81,10 @@ def gold_items(
 def _gold_and_unasked(rows):
     "The gold of a text, and what is annotated beside it, see `unasked`."
     task, label = rows[0].task, rows[0].label
-    if isinstance(label, dict): return [i for r in rows for i in _answer_gold(r)], {}
     parts = asked_parts(q for r in rows for q in r.questions)
+    if isinstance(label, dict):
+        every = unique(i for r in rows for i in items_of(task, r.questions, r.label))
+        return [i for r in rows for i in _answer_gold(r)], unasked(task, parts, grouped(every))
     gold = task.gold({task.key: label}, Schema(list(parts), parts))
     return _restricted(task, parts, gold), unasked(task, parts, gold)
 
@@ -94,8 +96,7 @@ def _restricted(task, parts, gold):
 # %% ../nbs/16_score.ipynb #c43c01bd
 def _answer_gold(r):
     "The items of a row whose `label` is its gold answer."
-    gold = {}
-    for l, *o in items_of(r.task, r.questions, r.label): gold.setdefault(l, []).append(tuple(o))
+    gold = grouped(items_of(r.task, r.questions, r.label))
     return _restricted(r.task, asked_parts(r.questions), gold)
 
 # %% ../nbs/16_score.ipynb #fa8bef3c

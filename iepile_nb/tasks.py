@@ -169,6 +169,8 @@ def parse(self: EE, answer, problem=lambda msg: None):
                 problem(f'{label}: an object is expected')
                 continue
             trigger = _read_trigger(e, label, problem)
+            if odd := e.keys() - {'trigger', 'arguments', 'event_type'}:
+                problem(f"{label}: '{min(odd)}' stands beside the arguments")
             yield label, trigger, _read_roles(e.get('arguments') or {}, label, problem)
 
 # %% ../nbs/02_tasks.ipynb #91edabf8

@@ -206,6 +206,7 @@ def _split(o):
     "A training and a test file of one, and what is in them."
     folder = Path(_target(o, 'a folder for train.json and test.json'))
     path, task = o.src_path[0], get_task(o.task)
+    if o.share == 1: raise UserError('--share 1 leaves no text to train on; give less')
     check_apart(folder/'train.json', path)
     check_apart(folder/'test.json', path)
     records = lambda: read_records(path, task, form=o.form)

@@ -17,6 +17,7 @@ from ..scoring import COUNTING_MODES, MATCHING, Result, macro_note, score_table
 from ..certainty import DRAWS, compare_results, interval_note
 from ..evaluate import RULES, evaluate, why
 from ..lib.paper_tables import paper_tables
+from ..lib.characters import visible
 from ..lib.process import no_cycles
 from ..lib.suite import folder_scores
 from ..lib.cluster import ShardJob, run_jobs
@@ -201,7 +202,7 @@ def print_anywhere(*parts):
     if not sys.stdout: return # closed
     if hasattr(sys.stdout, 'reconfigure'): sys.stdout.reconfigure(errors='backslashreplace')
     try:
-        for part in parts: print(part)
+        for part in parts: print(visible(str(part)))
         sys.stdout.flush()
     except BrokenPipeError: os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ..questions import LANGUAGES, encode
-from ..lib.io import UserError, in_notebook, input_error, log, part_file, write_jsonl
+from ..lib.io import UserError, check_apart, in_notebook, input_error, log, part_file, write_jsonl
 from ..tasks import TASKS, get_task
 from ..decode import end_ids
 from ..lib.requests import RequestMaker, RowFile, gold_label, read_rows
@@ -159,6 +159,7 @@ def _predict_file(o, decoder_of=_decoder):
     rows = RowFile(o.input_file, o.limit)
     if Path(o.output_file).is_char_device():
         raise input_error(o.output_file, msg='is a device; answers are kept beside a file, so name a file')
+    check_apart(o.output_file, o.input_file)
     with part_file(o.output_file): pass # can it be written?
     o.nproc = min(o.nproc, rows.n)
     check_shares(o.output_file, o.nproc, o.overwrite)

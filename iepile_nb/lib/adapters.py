@@ -41,6 +41,7 @@ def weights_file(folder: str | Path) -> Path:
     raise UserError(f'{folder}: no adapter_model.safetensors there, so the adapter has no weights; copy the '
                     'whole folder')
 
+# %% ../../nbs/lib/adapters.ipynb #70674af1
 def read_weights(folder: str | Path) -> dict[str, torch.Tensor]:
     "The weights of an adapter, as they are named in its file. Raises `UserError` if it cannot be read."
     path = weights_file(folder)
@@ -53,6 +54,9 @@ def read_weights(folder: str | Path) -> dict[str, torch.Tensor]:
     if not isinstance(weights, dict) or not all(torch.is_tensor(w) for w in weights.values()):
         raise input_error(path, msg='holds something else than weights; save the adapter again')
     if not weights: raise input_error(path, msg='holds no weights; save the adapter again')
+    if bad := [k for k, w in weights.items() if w.is_floating_point() and not w.isfinite().all()]:
+        what = f'{len(bad)} of its {len(weights)} weights hold what is no number (NaN or infinity: {bad[0]})'
+        raise input_error(path, msg=f'{what}; train the adapter again')
     return weights
 
 # %% ../../nbs/lib/adapters.ipynb #f8be7609

@@ -190,13 +190,13 @@ def seems_conll(b) -> bool:
     "Does a file look like columns with tags, or like a token a line? See `Beginning`."
     lines = [l for l in b.lines if l.strip()]
     if b.objects or not lines or not b.path.is_file() or b.path.suffix == '.csv': return False
-    if lines[0].startswith('#FORMAT=WebAnno'): return True
+    if lines[0].startswith('#FORMAT=WebAnno') or b.path.suffix in COLUMN_FILES: return True
     rows = [_cells(l) for l in lines if not l.startswith(('#', '-DOCSTART-'))]
     try: layout = find_layout(b.path)
     except UserError: # its reader says what is wrong
         return bool(rows) and len({*map(len, rows)}) == 1 and len(rows[0]) < 3
     if not rows: return True
-    if not layout.tags: return b.path.suffix in COLUMN_FILES or '' in map(str.strip, b.lines[:-1])
+    if not layout.tags: return '' in map(str.strip, b.lines[:-1])
     values = [r[i].strip() for r in rows for i in layout.tags if -len(r) <= i < len(r) and len(r) > 1]
     plain = layout.read('B') == 'I-B' and 'O' in values
     return len(values) > .9 * len(rows) and (_share_of_tags(values) > .8 or plain)

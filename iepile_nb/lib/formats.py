@@ -15,9 +15,11 @@ from importlib import import_module
 from logging import INFO, WARNING
 from pathlib import Path
 from typing import Callable, Iterable, NamedTuple
+from unicodedata import category
 
 from ..questions import unique
 from .io import UserError, fail, input_error, list_inside, log, read_jsonl, text_file
+from .characters import is_wide
 
 # %% ../../nbs/lib/formats.ipynb #8eaf402c
 IMPORTERS = {} # {format: reader}
@@ -111,7 +113,7 @@ def chosen_form(path, form: str = 'auto', columns: str = '') -> str:
     if form == 'auto': form = recognised(path)
     elif not hasattr(path, 'features') and Path(path).is_file():
         other = next(iter(own := _recognising(beginning(path))), form)
-        if form not in own and not IMPORTERS[other].last and other != 'records':
+        if own and form not in own and not IMPORTERS[other].last and other != 'records':
             say_once(path, f'read as {form}, though it looks like {other} (--from {other})')
     return f'{form}:{columns}' if columns else form
 
@@ -139,7 +141,8 @@ def build_each(path, items, build, bad, like=''):
         except UserError as e: bad(input_error(path, n, one_line(e)), x)
         except (KeyError, TypeError, ValueError, AttributeError, IndexError) as e:
             hint = f', such as {like}' if like else ''
-            what = f'not of the expected form{hint} ({type(e).__name__}: {e}){list_inside(x)}'
+            lacks = f' (no {e})' if isinstance(e, KeyError) else ''
+            what = f'not of the expected form{hint}{lacks}{list_inside(x)}'
             bad(input_error(path, n, one_line(what)), x)
         else:
             for r in record if isinstance(record, list) else [record] * bool(record): yield n, r
@@ -232,6 +235,11 @@ def _sizes(text):
         yield 'UTF-16 units, line ends as one', [u * i for u, i in zip(units, inner)]
     elif '\n' in text: yield 'characters, line ends as two', [1 + (c == '\n') for c in text]
     yield 'bytes', [len(c.encode('utf-8', 'surrogatepass')) for c in text]
+    yield 'signs that one sees', [int(not i or not _is_one(text[i - 1], c)) for i, c in enumerate(text)]
+
+def _is_one(a, b):
+    "Do two characters that follow one another make one sign: an emoji of several, a letter with its accent?"
+    return '\u200d' in (a, b) or category(b)[0] == 'M' or '\U0001f3fb' <= b <= '\U0001f3ff'
 
 def _moved(at, pieces):
     "Pieces in characters; what cannot be a place stays as it is."
@@ -245,6 +253,7 @@ def in_characters(
 ) -> dict:       # {id: (label, [(start, end), ...])} in characters, for `from_spans`
     "Marks with their places in characters. Raises `UserError` where no way of counting finds what they say."
     said = {i: m[2].replace('\\n', ' ').split() for i, m in marks.items() if isinstance(m[2], str)}
+    if not said: return _likely(text, marks)
     best = None
     for name, sizes in _sizes(text):
         at = [i for i, size in enumerate(sizes) for _ in range(size)] + [len(text)]
@@ -255,6 +264,31 @@ def in_characters(
     raise UserError(_disagreement(text, marks[best[1]]))
 
 # %% ../../nbs/lib/formats.ipynb #c0bb4205
+def _oddness(text, pieces):
+    "How badly pieces fit a text: 2 if they cut a line end or a sign, 1 if they take a blank and cut a word."
+    for a, b in pieces:
+        cut = [text[i - 1:i + 1] for i in (a, b) if type(i) is int and 0 < i < len(text)]
+        if any(c == '\r\n' or _is_one(*c) for c in cut): return 2
+        blank = text[a:b][:1].isspace() or text[a:b][-1:].isspace()
+        if blank and any(c.isalnum() and not is_wide(c[0]) for c in cut): return 1
+    return 0
+
+# %% ../../nbs/lib/formats.ipynb #4346dc1a
+def _likely(text, marks):
+    "Places in characters of marks that do not tell what they mark: by the way of counting that cuts nothing."
+    best = None
+    for name, sizes in _sizes(text):
+        at = [i for i, size in enumerate(sizes) for _ in range(size)] + [len(text)]
+        found = {i: (label, _moved(at, pieces)) for i, (label, pieces, _) in marks.items()}
+        odd = max((_oddness(text, pieces) for _, pieces in found.values()), default=0)
+        if best is None or odd < best[0]: best = odd, found
+        if not odd: break
+    if best[0] < 2: return best[1]
+    label, pieces = next(m for m in best[1].values() if _oddness(text, m[1]) == 2)
+    raise UserError(f"'{label}' at {pieces[0][0]}-{pieces[0][1]} cuts a line end or a sign in two, "
+                    'so its places were counted in another text')
+
+# %% ../../nbs/lib/formats.ipynb #a1f97742
 def _there(text, label, pieces):
     "What stands at a place, as far as it is one."
     try: return stretch(text, label, pieces)

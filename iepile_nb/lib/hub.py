@@ -129,6 +129,8 @@ def _columns_of(name, some, chosen, features):
     columns = list(some[0][1] if some else features or ())
     tokens = next((c for c in TOKEN_COLUMNS if some and isinstance(some[0][1].get(c), list)), None)
     if tokens and not {*TAG_COLUMNS} & {*columns}: return tokens, 'ner_tags' # nothing is annotated
+    own = [next((c for c in known if c in columns), None) for known in (TOKEN_COLUMNS, TAG_COLUMNS)]
+    if all(own): raise input_error(name, msg="'{}' and '{}' are not lists of strings and tags".format(*own))
     raise input_error(name, msg=f"no columns 'tokens' and 'ner_tags'; there is {', '.join(columns)}; "
                                 'name two with --columns')
 

@@ -10,7 +10,7 @@ __all__ = ['log', 'NOT_TEXT', 'EMPTY', 'PRETTY', 'start_logging', 'LazyModule', 
            'lesson_folder', 'KeyedRandom', 'record_rng']
 
 # %% ../../nbs/lib/io.ipynb #61cdf036
-import errno, json, logging, os, platform, shutil, sys, tempfile, time
+import errno, json, logging, os, platform, re, shutil, sys, tempfile, time
 from contextlib import contextmanager, suppress
 from glob import escape
 from hashlib import sha256
@@ -22,6 +22,7 @@ from typing import Any, BinaryIO, Callable, Iterable, Iterator
 import orjson
 
 from .chance import KeyedRandom, record_rng
+from .characters import visible
 from .json_values import parsed
 from .process import gone_if_empty, lock_file, names_file
 
@@ -33,7 +34,7 @@ log = logging.getLogger('iepile_nb')
 logging.getLogger('bitsandbytes.backends.cpu.ops').setLevel(logging.ERROR)
 
 class _ToStderr(logging.Handler):
-    def emit(self, record): print(self.format(record), file=sys.stderr)
+    def emit(self, record): print(visible(self.format(record)), file=sys.stderr)
 
 def start_logging():
     "Let log lines appear on standard error, once. Commands call it; a library must not."
@@ -140,6 +141,7 @@ NOT_TEXT = { # how other files begin
     b'\x1f\x8b': 'a gzip file; unpack it first, for instance with `gunzip`',
     b'PK\x03\x04': 'a zip file or a spreadsheet; unpack it, or save it as text',
     b'PAR1': 'a Parquet file; read it with `--from hf`',
+    b'\xd0\xcf\x11\xe0': 'a file of an old Office program; save it as .xlsx or as text',
     b'\xff\xfe': _UTF16, b'\xfe\xff': _UTF16}
 
 def text_file(path: str | Path) -> Path:
@@ -160,7 +162,9 @@ def decoded(raw: bytes) -> str:
     "Bytes as text, without a byte order mark. Raises `UserError` if they are not UTF-8."
     try: return raw.decode('utf-8').removeprefix('\ufeff')
     except UnicodeDecodeError:
-        how = 'save the file as UTF-8, for instance with `iconv -f gb18030 -t utf-8`'
+        runs = [len(r) for r in re.findall(rb'[\x80-\xff]+', raw)] # Chinese has them in pairs
+        code = 'cp1252' if 2 * runs.count(1) >= len(runs) else 'gb18030'
+        how = f'save the file as UTF-8, for instance with `iconv -f {code} -t utf-8`'
         raise UserError(f'not UTF-8 text; {how}') from None
 
 # %% ../../nbs/lib/io.ipynb #ab1a49cc

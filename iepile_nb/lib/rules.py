@@ -142,8 +142,9 @@ def score_notes(
         yield f'{why.total()} of {rows} answers were repaired ({_listed(why)})'
     if 'shape' in odd:
         why, line, example = odd['shape']
-        yield (f'{why.total()} parts of answers have a wrong shape or no place and were passed over; '
-               f'line {line}: {example}')
+        n, odd_parts = why.total(), 'of answers with a wrong shape or no place'
+        what = f'1 part {odd_parts} was' if n == 1 else f'{n} parts {odd_parts} were'
+        yield f'{what} passed over; line {line}: {example}'
     yield from _input_notes(odd, bad)
 
 # %% ../../nbs/lib/rules.ipynb #c8ca0b8f

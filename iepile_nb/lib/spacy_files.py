@@ -9,7 +9,7 @@ __all__ = ['LIKE_A_PAIR', 'read_spacy']
 import ast, json, re
 from pathlib import Path
 
-from .formats import Unannotated, build_each, from_spans, importer, package_for
+from .formats import Unannotated, build_each, from_spans, importer, in_characters, package_for
 from .io import UserError, decoded, fail, input_error, text_file
 
 # %% ../../nbs/lib/spacy_files.ipynb #4d7eb0d2
@@ -19,7 +19,8 @@ def _pair_record(value):
     text, about = value
     if isinstance(about, list): about = {'entities': about}
     if about.get('entities') is None: return Unannotated(text=text)
-    spans = {i: (label, [(start, end)]) for i, (start, end, label, *_) in enumerate(about['entities'])}
+    marks = {i: (label, [(start, end)], None) for i, (start, end, label, *_) in enumerate(about['entities'])}
+    spans = in_characters(text, marks)
     record = from_spans(text, spans)
     return {k: record[k] for k in ('text', 'entity')}
 

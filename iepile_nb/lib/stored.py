@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['COMPUTED', 'PACKED', 'check_file', 'check_files', 'read_object', 'load_reason', 'stored_format', 'check_format',
-           'cannot_run', 'without_report', 'check_weights']
+           'cannot_run', 'check_packed', 'without_report', 'check_weights']
 
 # %% ../../nbs/lib/stored.ipynb #6199d90b
 import json, logging, re
@@ -82,6 +82,17 @@ def cannot_run(name: str, method: str, why: str = 'transformers does not know it
                      f'({why}); take the model as it was before, and --bits 4 to save memory')
 
 # %% ../../nbs/lib/stored.ipynb #569fd256
+def check_packed(name: str, model, method: str): # method: see `check_format`
+    "Raise `UserError` if config.json says that weights are in few bits, and the files have them in 16."
+    if method != 'bitsandbytes': return
+    for layer in model.modules():
+        kind, weight = type(layer).__name__, getattr(layer, 'weight', None)
+        plain = kind == 'Linear4bit' and getattr(weight, 'quant_state', None) is None
+        if plain or kind == 'Linear8bitLt' and weight.is_floating_point():
+            raise UserError(f'{name}: config.json says that it is stored in few bits, and its files hold all '
+                            'of them; take "quantization_config" out of config.json, and give --bits')
+
+# %% ../../nbs/lib/stored.ipynb #b280c944
 COMPUTED = re.compile(r'(inv_freq|masked_bias)$')
 PACKED = re.compile(r'qweight|qzeros|scale|absmax|quant|SCB|packed')
 

@@ -57,10 +57,12 @@ def _linked_events(text, spans, links):
 
 def _triggers(spans): return {i for i, (label, _) in spans.items() if str(label).endswith(TRIGGER)}
 
+# %% ../../nbs/lib/tools.ipynb #61d651ec
 def _doccano(o):
     "A record of doccano."
     text, spans = o.get('text', o.get('data')), _doccano_marks(o)
     if spans is None: return _other_keys(o) | {'text': text}
+    if isinstance(text, str): spans = in_characters(text, {i: (*mark, None) for i, mark in spans.items()})
     links = [(r['from_id'], r['to_id'], r['type']) for r in o.get('relations') or ()]
     record, triggers = from_spans(text, spans, links), _triggers(spans)
     if 'relations' not in o: return {k: record[k] for k in ('text', 'entity')}

@@ -67,7 +67,7 @@ def test_why_does_not_call_a_part_read():
     whole, part = [[{**r, 'output': a} for r in rows] for a in answers]
     assert evaluate(whole)['total']['f1'] == 100 and 'nothing, they are read' in str(why(whole))
     assert 'nothing, they are read' not in str(why(part)) and 'passed over' in str(why(part))
-    assert '1 parts of answers have a wrong shape or no place' in '\n'.join(evaluate(part).notes)
+    assert '1 part of answers with a wrong shape or no place was' in '\n'.join(evaluate(part).notes)
     assert evaluate(whole, rules='original')['total']['错误数'] == 1
 
 
