@@ -8,7 +8,8 @@ __all__ = ['KeyedRandom', 'UserError', 'atomic_write', 'check_apart', 'environme
 
 # %% ../nbs/A3_core.ipynb #2251f8c3
 from .lib.io import (KeyedRandom, UserError, atomic_write, check_apart, environment, log, parse_line,
-                              progress, read_jsonl, record_rng, text_id, write_jsonl)
+                              read_jsonl, record_rng, text_id, write_jsonl)
+from .lib.progress import progress
 
 _all_ = ['KeyedRandom', 'UserError', 'atomic_write', 'check_apart', 'environment', 'log', 'parse_line',
          'progress', 'read_jsonl', 'record_rng', 'text_id', 'write_jsonl']

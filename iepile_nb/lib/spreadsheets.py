@@ -124,9 +124,9 @@ def cell_mentions(cell: str, text: str) -> list[str]:
 
 def _label_columns(rows, text, columns):
     "The columns that hold mentions."
-    found = []
+    found, whole = [], [r for _, r in rows if r[text].strip()]
     for c in columns:
-        cells = [(m, r[text]) for _, r in rows if r[text].strip() for m in cell_mentions(r.get(c, ''), r[text])]
+        cells = [(m, r[text]) for r in whole for m in cell_mentions(r.get(c, ''), r[text])]
         there = sum(m in t for m, t in cells)
         if there > len(cells) / 2 and c.lower() not in NO_LABELS: found.append(c)
     return found

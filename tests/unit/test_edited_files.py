@@ -46,11 +46,11 @@ def test_checkpoints_that_call_each_other_the_best_so_far(tmp_path):
     for n, best in (1, 2), (2, 1), (3, 2):
         folder = tmp_path/f'checkpoint-{n}'
         folder.mkdir()
-        (folder/'trainer_state.json').write_text(json.dumps({'best_model_checkpoint': f'x/checkpoint-{best}'}))
+        write_jsonl(folder/'trainer_state.json', [{'best_model_checkpoint': f'x/checkpoint-{best}'}])
         seal(folder, {'options': {}}, n)
     assert flaw(tmp_path/'checkpoint-1') == (
         'checkpoint-2, the best one so far, belongs to it, and there is no such earlier one')
-    assert flaw(tmp_path/'checkpoint-2').startswith('checkpoint-1, the best one so far, belongs to it, and there')
+    assert flaw(tmp_path/'checkpoint-2').startswith('checkpoint-1, the best one so far, belongs to it')
 
 
 def test_a_recipe_that_is_refused_leaves_no_folder(tmp_path):

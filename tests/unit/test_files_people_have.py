@@ -81,17 +81,21 @@ def test_files_that_need_a_package(tmp_path, monkeypatch):
         with pytest.raises(UserError, match=said): read(save(tmp_path/name, 'PK\x03\x04'), 'auto')
 
 
-def test_excel(tmp_path, monkeypatch):
+def test_excel(tmp_path, monkeypatch, caplog):
     from types import SimpleNamespace
     rows = [('text', 'person', None), ('Nadia saw Lugo', 'Nadia', None), (None, None, None),
             ('Rain', None, '', 3)]
-    sheet = SimpleNamespace(iter_rows=lambda values_only: iter(rows))
-    module = SimpleNamespace(load_workbook=lambda path, **options: SimpleNamespace(worksheets=[sheet]))
+    empty = SimpleNamespace(title='notes', iter_rows=lambda values_only: iter([(None, None)]))
+    sheet = SimpleNamespace(title='texts', iter_rows=lambda values_only: iter(rows))
+    more = SimpleNamespace(title='more', iter_rows=lambda values_only: iter([('text',), ('Snow',)]))
+    book = SimpleNamespace(worksheets=[empty, sheet, more])
+    module = SimpleNamespace(load_workbook=lambda path, **options: book)
     monkeypatch.setattr('iepile_nb.lib.formats.import_module', lambda name: module)
     path = save(tmp_path/'f.xlsx', 'PK')
     with pytest.raises(UserError, match='f.xlsx:4: 4 cells'): read(path, 'auto')
     rows[3] = ('Rain', None, None)
     assert [len(r['entity']) for r in read(path, 'auto')[0]] == [1, 0]
+    assert "sheet 'texts' is read; left out: more" in caplog.text
 
 
 TOKEN_ROWS = ''.join(f'{"1" * (i == 0)},{w},X,{t}\n' for i, (w, t) in enumerate(zip(WORDS, TAGS)))

@@ -62,7 +62,7 @@ def test_answers_that_cannot_be_read_are_told():
     result = evaluate(answered('RE', [record], answers=answers, split_num=1))
     assert (result['total']['n'], result['total']['errors']) == (1, 2)
     assert result.notes[0].startswith('2 of 3 answers cannot be read (cut off 1, no JSON object 1)')
-    assert result.notes[1].startswith('1 parts of answers have a wrong shape')
+    assert result.notes[1].startswith('1 part of answers with a wrong shape')
 
 
 def test_missing_outputs_count_against_recall_but_a_test_file_is_refused():

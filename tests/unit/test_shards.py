@@ -10,7 +10,8 @@ from iepile_nb.evaluate import RULES, evaluate
 from iepile_nb.lib.cluster import EngineOptions, ShardJob, read_cluster, run_jobs
 from iepile_nb.lib.io import UserError, write_jsonl
 from iepile_nb.lib.shard_scores import ScoreShard, sharded_result
-from iepile_nb.lib.shards import Shard, check_target, find_shards, open_folder, plain_copy, target_file, without_nulls
+from iepile_nb.lib.shards import (Shard, check_target, find_shards, open_folder, plain_copy, target_file,
+                                  without_nulls)
 
 
 @pytest.fixture

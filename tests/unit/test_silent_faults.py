@@ -28,11 +28,13 @@ def row(gold, output, asked=('person', 'city')):
     "A row of NER whose gold is an answer object."
     told = {'instruction': 'Name the entities.', 'schema': list(asked), 'input': TEXT}
     as_text = lambda x: x if isinstance(x, str) else json.dumps(x)
-    return {'task': 'NER', 'instruction': json.dumps(told), 'label': json.dumps(gold), 'output': as_text(output)}
+    return {'task': 'NER', 'instruction': json.dumps(told), 'label': json.dumps(gold),
+            'output': as_text(output)}
 
 
 def test_a_gold_answer_with_a_label_that_nobody_asked():
-    rows = [row({'person': ['Odile Marsh'], 'town': ['Brackenford']}, {'person': ['Odile Marsh'], 'city': []})]
+    gold = {'person': ['Odile Marsh'], 'town': ['Brackenford']}
+    rows = [row(gold, {'person': ['Odile Marsh'], 'city': []})]
     assert '1 annotation under a label that was never asked: town' in '\n'.join(evaluate(rows).notes)
     assert 'never asked' in str(why(rows)) and 'Nothing is wrong' not in str(why(rows))
 
@@ -48,7 +50,8 @@ def test_roles_beside_the_arguments_and_names_that_stand_twice_are_told():
     told = {'instruction': 'Name the events.', 'schema': [event], 'input': TEXT}
     gold = {'move': [{'trigger': 'moved', 'arguments': {'who': 'Odile Marsh'}}]}
     answer = {'move': [{'trigger': 'moved', 'who': 'Odile Marsh'}]}
-    rows = [{'task': 'EE', 'instruction': json.dumps(told), 'label': json.dumps(gold), 'output': json.dumps(answer)}]
+    rows = [{'task': 'EE', 'instruction': json.dumps(told), 'label': json.dumps(gold),
+             'output': json.dumps(answer)}]
     assert "'who' stands beside the arguments" in '\n'.join(evaluate(rows).notes)
     twice = [row({'person': ['Odile Marsh']}, '{"person": ["Odile"], "person": ["Odile Marsh"], "city": []}')]
     assert 'person: stands twice in one object' in '\n'.join(evaluate(twice).notes)
@@ -94,20 +97,22 @@ def test_a_quote_that_is_not_closed(tmp_path):
         good = 'text,person\nOrla left.,Orla\n' + line + '\n' + 'Orla came.,Orla\n' * 3
         if line[0] == '"':
             with pytest.raises(UserError, match=r't\.csv:3: a quote opens in this row'): table(tmp_path, good)
-            with pytest.raises(UserError, match='a quote opens'): table(tmp_path, good + '"Orla went.",Orla\n')
+            more = good + '"Orla went.",Orla\n'
+            with pytest.raises(UserError, match='a quote opens'): table(tmp_path, more)
         else: assert len(table(tmp_path, good.replace('"', ''))) == 5
     assert table(tmp_path, 'text,person\n"Orla\nleft, at last.",Orla\n')[0]['text'] == 'Orla\nleft, at last.'
 
 
 def test_tables_that_hold_marks_or_no_text(tmp_path, caplog):
     for cell in '"[{""start"": 0, ""end"": 4}]"', '"[[0, 4, ""person""]]"':
-        with pytest.raises(UserError, match="column 'label' holds JSON"): table(tmp_path, f'text,label\nOrla,{cell}\n')
+        with pytest.raises(UserError, match="column 'label' holds JSON"):
+            table(tmp_path, f'text,label\nOrla,{cell}\n')
     table(tmp_path, 'text,person\nOrla left.,Orla\n,Orla\n', 'u.csv')
     assert 'left out: 1 row with mentions and without a text' in caplog.text
 
 
 def test_the_encoding_that_is_named():
-    for text, code in ('Renée Lefèvre arriva à Nîmes.', 'cp1252'), ('雷内到达了尼姆。', 'gb18030'):
+    for text, code in ('Renée Lefèvre arriva à Nîmes.', 'cp1252'), ('雷内到了。', 'gb18030'):
         with pytest.raises(UserError, match=code): decoded(text.encode(code))
 
 
@@ -131,7 +136,7 @@ def test_a_base_whose_configuration_promises_few_bits(tmp_path):
     config = json.loads((tmp_path/'b/config.json').read_text())
     config['quantization_config'] = {'quant_method': 'bitsandbytes', 'load_in_4bit': True}
     (tmp_path/'b/config.json').write_text(json.dumps(config))
-    with pytest.raises(UserError, match='stored in few bits, and its files hold all of them'): load_base(tmp_path/'b')
+    with pytest.raises(UserError, match='stored in few bits, and its files hold all'): load_base(tmp_path/'b')
 
 
 def test_answers_are_not_trained_on_and_not_written_over_questions(tmp_path, capsys):
@@ -139,8 +144,9 @@ def test_answers_are_not_trained_on_and_not_written_over_questions(tmp_path, cap
     write_jsonl(tmp_path/'gold.json', rows)
     check_gold(str(tmp_path/'gold.json'))
     write_jsonl(tmp_path/'p.json', [{**rows[0], 'output': '{"person": ["Brackenford"]}'}])
-    with pytest.raises(UserError, match=r"p\.json:1: 'output' is not what 'label' says"): check_gold(tmp_path/'p.json')
-    assert predict_main(['--input_file', str(tmp_path/'p.json'), '--output_file', str(tmp_path/'p.json')]) == 1
+    path = str(tmp_path/'p.json')
+    with pytest.raises(UserError, match=r"p\.json:1: 'output' is not what 'label' says"): check_gold(path)
+    assert predict_main(['--input_file', path, '--output_file', path]) == 1
     assert 'p.json' in capsys.readouterr().err and 'Brackenford' in (tmp_path/'p.json').read_text()
 
 

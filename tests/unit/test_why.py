@@ -14,13 +14,14 @@ def test_why_names_each_cause():
     records = [{'text': t, 'entity': [entity(w, l) for w, l in zip(t.split()[::2], 'ab')]} for t in texts]
     rows = answered('NER', records)
     assert str(why(rows)).startswith('Nothing is wrong') and str(why(rows[:1])).startswith('Nothing is wrong')
-    assert str(why([rows[0], {**rows[1], 'output': '{"a": []}'}])).startswith('No known cause')
+    assert str(why([rows[0], {**rows[1], 'output': '{"a": [], "b": []}'}])).startswith('No known cause')
     assert 'cut off' in causes([{**r, 'output': r['output'][:-3]} for r in rows])
     assert 'empty' in causes([{**rows[0], 'output': ''}])
     assert 'code fence' in causes([{**r, 'output': f"```json\n{r['output']}\n```"} for r in rows])
     assert 'repeat the prompt' in causes([{**rows[0], 'output': rows[0]['instruction']}])
     assert 'not asked' in causes([{**rows[0], 'output': '{"person": ["Ann"]}'}])
     assert 'only in case' in causes([{**rows[0], 'output': '{"a": ["ANN."]}'}])
+    assert 'leaves out' in causes([rows[0], {**rows[1], 'output': '{"a": ["Bob"]}'}])
     assert 'name nothing' in causes([{**r, 'output': '{"a": []}'} for r in rows])
     assert 'passed over' in causes([{**rows[0], 'output': '{"a": "Ann"}'}])
     assert 'stands twice' in causes([{**rows[0], 'output': '{"a": ["Ann"], "a": []}'}])
@@ -48,7 +49,7 @@ def test_why_examples_point_to_lines(tmp_path):
     write_jsonl(tmp_path/'p.json', rows)
     found = why(tmp_path/'p.json')
     assert len(found) == 1 and found[0].example == 'line 2: none' and (found[0].count, found[0].of) == (1, 3)
-    assert len(CHECKS) == 14
+    assert len(CHECKS) == 15
 
 
 def test_default_rules_and_why_on_real_predictions(shared):
