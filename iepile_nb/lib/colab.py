@@ -76,4 +76,4 @@ def _expected(name, base):
     said = f'{plan.total / 2**30:.1f} GB, about {plan.seconds / 60:.0f} minutes'
     rows = machine_report(base)
     head, value = rows[0]
-    return Table([*rows, {head: f'expected on {where}', value: said}])
+    return Table([*rows, {head: f'300 rows on {where}', value: said}])

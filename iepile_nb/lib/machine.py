@@ -72,7 +72,7 @@ def machine_report(base: str = 'tiny', **given) -> Table: # `given`: see `what_f
     "What this machine is, and how a base is best trained on it."
     f = what_fits(base, **given)
     said = {'machine': f.machine, 'memory': f'{f.memory / 2**30:.1f} GB',
-            'number format': str(f.dtype).removeprefix('torch.'), 'weights': f'{f.bits} bits',
+            'number format': str(f.dtype).removeprefix('torch.'), 'weights': 'not quantised' if f.bits == 16 else f'{f.bits} bits',
             'rows in a batch': f.rows, 'needs': f'{f.need / 2**30:.1f} GB' + ('' if f.fits else ': it does not fit')}
     return Table({f'{base} on this machine': k, '': v} for k, v in said.items())
 

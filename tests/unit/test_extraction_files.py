@@ -49,7 +49,8 @@ def test_graphs():
 
 
 BEGINNINGS = ['=A1', '+1', '-1', '@f', '\t=A1', '\r=A1', '\n=A1', ' =A1', '\0=A1', '\ufeff=A1', '\u3000=A1',
-              '\u200b=A1', '＝A1', '＋1', '－1', '＠f', '﹦A1', '\x0b+1', '\ufe0f=A1', '\u3164=A1', '\u034f=A1', '\u2212=A1']
+              '\u200b=A1', '＝A1', '＋1', '－1', '＠f', '﹦A1', '\x0b+1',
+              '\ufe0f=A1', '\u3164=A1', '\u034f=A1', '\u2212=A1']
 
 @pytest.mark.parametrize('cell', BEGINNINGS)
 def test_whatever_may_begin_a_formula_is_marked(cell, tmp_path):
