@@ -234,7 +234,8 @@ def _predicted(scores):
 def __str__(self: OrderScores):
     from statistics import mean, pstdev
     keys = [k[:-2].rstrip('_') for k in self[0]['total'] if k.endswith('f1')]
-    columns = [*((f'{k} F1'.strip(), self.f1(k)) for k in keys), ('swapped %', self.swaps)]
+    pairs = any(len(taken) > 1 for t in self[0].texts for taken in t.task.taken.values())
+    columns = [(f'{k} F1'.strip(), self.f1(k)) for k in keys] + pairs * [('swapped %', self.swaps)]
     rows = [(f'order {i}', *(f'{c[i]:.2f}' for _, c in columns)) for i in range(len(self))]
     for name, of in (('mean', mean), ('spread (sd)', pstdev), ('best', max)):
         shown = [name != 'best' or 'F1' in head for head, _ in columns]

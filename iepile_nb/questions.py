@@ -307,7 +307,7 @@ def mentions(self: Task, item: tuple) -> Iterator[tuple[str, str]]:
 def split(
     items: list,   # what is to be asked
     k: int,        # `split_num`: how many at a time; -1 = all at once
-) -> list[list]:   # batches in order; a batch has at most `k + k//2 - 1` items
+) -> list[list]:   # batches in order; a batch has at most `k + max(1, k//2) - 1` items
     "Cut `items` into batches of `k` by IEPile's rule for the remainder; nothing to ask makes no batch."
     if k != -1 and k < 1: raise UserError(f'split_num is {k}; it must be 1 or more, or -1 for no split')
     if not items: return []
