@@ -57,7 +57,8 @@ def what_fits(
 def machine_name() -> str:
     "The name of the card, or of the processor."
     if torch.cuda.is_available(): return torch.cuda.get_device_name(0)
-    return f'no GPU, {torch.get_num_threads()} threads of {platform.machine() or "a processor"}'
+    n = torch.get_num_threads()
+    return f'no GPU, {n} thread{"s" * (n > 1)} of {platform.machine() or "a processor"}'
 
 # %% ../../nbs/lib/machine.ipynb #1795950d
 ROWS_PER_STEP = 16
