@@ -171,17 +171,18 @@ class ConstrainedWriter:
     mask_logits = staticmethod(mask_logits)
     def __init__(self, tokenizer, matcher, max_new_tokens: int, bias: ListBias | None = None):
         self.ll, self.matcher, self.room = guide_tokenizer(tokenizer)[0], matcher, max_new_tokens
-        self.tokens, self.scores, self.forced, self.done = [], [], 0, False
+        self.tokens, self.scores, self.chosen, self.done = [], [], [], False # chosen: places of tokens
         self.leaning = bias and Leaning(bias)
         self._read(self._add_forced())
 
     def take(self, token: int, score: float | None = None) -> list[int]:
         "Add a token to the answer, and those that must follow; what the model reads next."
         self.matcher.consume_token(token)
+        self.chosen.append(len(self.tokens))
         self.tokens.append(token)
         self.scores.append(score)
         new = self._read([token, *self._add_forced()])
-        if not self.done and len(self.tokens) - self.forced >= self.room: self.close()
+        if not self.done and len(self.chosen) >= self.room: self.close()
         return new
 
     def _read(self, new):
@@ -189,13 +190,16 @@ class ConstrainedWriter:
         return new
 
 # %% ../nbs/14_grammar.ipynb #597531dc
+@patch(as_prop=True)
+def forced(self: ConstrainedWriter) -> int: return len(self.tokens) - len(self.chosen)
+
 @patch
 def _add_forced(self: ConstrainedWriter):
     "Add the tokens that must come now."
     new = [] if self.matcher.is_stopped() else self.matcher.compute_ff_tokens()
     if self.matcher.validate_tokens(new) < len(new): new = self._spelled_out()
     self.matcher.consume_tokens(new)
-    self.done, self.forced = self.matcher.is_stopped(), self.forced + len(new)
+    self.done = self.matcher.is_stopped()
     self.tokens, self.scores = self.tokens + new, self.scores + [None] * len(new)
     return new
 
@@ -241,7 +245,7 @@ def close(self: ConstrainedWriter):
         if ending is not None: break
         self.matcher.rollback(1)
         n -= 1
-    self.forced += n + len(ending) - len(self.tokens)
+    self.chosen = [i for i in self.chosen if i < n]
     self.tokens, self.scores = self.tokens[:n] + ending, self.scores[:n] + [None] * len(ending)
     self.done = True
 
