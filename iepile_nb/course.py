@@ -4,23 +4,20 @@
 
 # %% auto #0
 __all__ = ['DEMO_TRAINING', 'LONG_TRAINING', 'DEMO_TASKS', 'Job', 'read_job', 'train_rows', 'test_rows', 'dev_rows', 'demo_jobs',
-           'answer_job', 'learn', 'run_language', 'before_and_after', 'side_by_side', 'run_demo', 'LANGUAGES']
+           'answer_job', 'learn', 'run_language', 'before_and_after', 'run_demo', 'LANGUAGES', 'side_by_side']
 
 # %% ../nbs/21_course.ipynb #d6d24b7f
-import os, time
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from itertools import chain
-from multiprocessing import active_children, get_context
 from pathlib import Path
-from typing import Callable, Iterable, Iterator, NamedTuple
+from typing import Iterable, Iterator, NamedTuple
 
 import orjson
 
 # %% ../nbs/21_course.ipynb #db1eef12
 from .questions import Schema, Task, encode, output, unique
-from .lib.io import (UserError, atomic_write, environment, input_error, log, record_rng,
-                              start_logging, text_id, write_jsonl)
+from .lib.io import (UserError, atomic_write, environment, input_error, log, record_rng, text_id,
+                              write_jsonl)
 from .tasks import get_task, read_instruction
 from .records import infer_schema, read_records, read_schema, spo_triples
 from .negatives import HardNegatives, names
@@ -33,7 +30,7 @@ from .infer import predict
 from .evaluate import evaluate
 from .lib.list_bias import list_biases
 from .lib.presets import preset, training_settings
-from .lib.process import end_with_parent, start_tracker
+from .lib.side_by_side import side_by_side
 from .lib.samples import sample_data
 from .lib.splits import texts_to_test
 from .lib.tuning import tune_trained
@@ -219,30 +216,6 @@ def before_and_after(
             'examples': [e for k in before for e in pick_examples(before[k], after[k], language)],
             'seconds': {f'{what} {language}': s for what, s in seconds.items()}}
 
-# %% ../nbs/21_course.ipynb #f1fa1d8f
-def side_by_side(
-    work: Callable,
-    groups: list,       # what `work` is done on
-) -> list:              # its results, in order
-    "Do some work on groups of datasets: on a CPU each in a process of its own."
-    import torch
-    if len(groups) == 1 or torch.cuda.is_available(): return list(map(work, groups))
-    threads, spawn = max(1, (os.cpu_count() or 1) // len(groups)), get_context('spawn')
-    start_tracker()
-    with ProcessPoolExecutor(len(groups), spawn, initializer=_begin, initargs=(threads,)) as pool:
-        try: return list(pool.map(work, groups))
-        except BaseException: # else the pool waits until the others have done their work
-            for child in active_children(): child.terminate()
-            raise
-
-# %% ../nbs/21_course.ipynb #0ac3f5a9
-def _begin(threads):
-    "What a process does first: its share of the threads, and log lines as in a command."
-    end_with_parent()
-    import torch
-    torch.set_num_threads(threads)
-    start_logging()
-
 # %% ../nbs/21_course.ipynb #212723c9
 def run_demo(
     jobs: list[Job],
@@ -288,4 +261,4 @@ def _about(jobs):
 # %% ../nbs/21_course.ipynb #779b1437
 from .questions import LANGUAGES
 
-_all_ = ['LANGUAGES']
+_all_ = ['LANGUAGES', 'side_by_side']

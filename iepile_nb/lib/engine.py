@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['NO_NUMBERS', 'SlotKVCache', 'inner_model', 'takes_slots', 'empty_cache', 'causal_mask', 'BatchRow', 'same_start',
-           'CachedBatch', 'pick_tokens', 'ContinuousBatcher', 'decoding', 'decode']
+           'CachedBatch', 'in_rectangle', 'in_sequence', 'reads_flat', 'pick_tokens', 'ContinuousBatcher', 'decoding',
+           'decode']
 
 # %% ../../nbs/lib/engine.ipynb #a97d2b67
 from dataclasses import dataclass, field
@@ -14,31 +15,38 @@ from typing import Any, Iterator
 from fastcore.basics import patch
 
 from .io import UserError
+from .shared_starts import with_rows_attention
 
 # %% ../../nbs/lib/engine.ipynb #41f76dd2
 class SlotKVCache:
     "Keys and values of each layer, [rows, slots, heads, width]; the slot of a token is its position in its row."
     is_compileable = False
     def __init__(self, count: int): # of rows
-        self.layers, self.count, self.rows, self.places, self.end = {}, count, None, None, 0
+        self.layers, self.count, self.end = {}, count, 0
+
+    def expect(self, at, slots, end: int, rows: list[int] | None = None):
+        "Say what the model reads next: row and slot of each token, slots in use, rows that come back (None = all)."
+        self.at, self.slots, self.end, self.rows = at, slots, end, rows
 
     def update(self, keys, values, layer_idx, *args, **kw):
-        "Store new keys and values at `rows` and `places` ([rows, tokens]); return all slots up to `end`. The model calls this."
-        places, rows = self.places.to(keys.device), self.rows
+        "Store new keys and values; return all slots up to `end`. The model calls this."
+        at, slots = self.at.to(keys.device), self.slots.to(keys.device)
         old = self.layers.get(layer_idx)
         if old is None or old[0].shape[1] < self.end:
             old = self.layers[layer_idx] = self._grown(old, (keys, values))
-        at = places.new_tensor(range(len(places)) if rows is None else rows)
-        for o, n in zip(old, (keys, values)): o[at[:, None], places] = n.transpose(1, 2)
-        return tuple((o[:, :self.end] if rows is None else o[at, :self.end]).transpose(1, 2) for o in old)
-
-    def _grown(self, old, new):
-        "Tensors with room for all slots and some more, and with the contents of the old ones."
-        bigger = [n.new_zeros(self.count, self.end + self.end // 4 + 64, n.shape[1], n.shape[3]) for n in new]
-        for b, o in zip(bigger, old or ()): b[:, :o.shape[1]] = o
-        return bigger
+        for o, n in zip(old, (keys, values)): o[at, slots] = n.transpose(1, 2)
+        kept = slice(None) if self.rows is None else self.rows
+        return tuple(o[kept, :self.end].transpose(1, 2) for o in old)
 
     def get_seq_length(self, layer_idx=0): return self.end
+
+# %% ../../nbs/lib/engine.ipynb #en230006
+@patch
+def _grown(self: SlotKVCache, old, new):
+    "Tensors with room for all slots and some more, and with the contents of the old ones."
+    bigger = [n.new_zeros(self.count, self.end + self.end // 4 + 64, n.shape[1], n.shape[3]) for n in new]
+    for b, o in zip(bigger, old or ()): b[:, :o.shape[1]] = o
+    return bigger
 
 # %% ../../nbs/lib/engine.ipynb #272e762c
 @patch
@@ -122,8 +130,9 @@ def same_start(a: list[int], b: list[int]) -> int:
 # %% ../../nbs/lib/engine.ipynb #25ea9114
 class CachedBatch:
     "Rows that are decoded together, with the cache of what the model has read of them."
-    def __init__(self, model, size: int):
+    def __init__(self, model, size: int, flat: bool | None = None): # in sequence? None = if it can
         self.model, self.rows, self.cache = model, [BatchRow() for _ in range(size)], empty_cache(model, size)
+        self.flat = reads_flat(model) if flat is None else flat
 
     def keep(self, places: list[int]):
         "Go on with the rows at these places alone."
@@ -141,6 +150,22 @@ class CachedBatch:
         new = [row.prompt[row.seen:] for row in rows]
         return self.read(new, places if len(places) < len(self.rows) else None)
 
+# %% ../../nbs/lib/engine.ipynb #en230001
+def in_rectangle(tokens: list[list[int]], slots: list[list[int]], places: list[int]) -> dict:
+    "New tokens with one row for each; short rows repeat their last token."
+    width = len(slots[0])
+    return {'input_ids': [t + t[-1:] * (width - len(t)) for t in tokens], 'position_ids': slots,
+            'at': [[p] * width for p in places], 'last': [width * i - 1 for i in range(1, len(tokens) + 1)]}
+
+def in_sequence(tokens: list[list[int]], slots: list[list[int]], places: list[int]) -> dict:
+    "New tokens of all rows one after another, and where each row has its own; see `rows_attention`."
+    width, ends = len(slots[0]), list(accumulate(map(len, tokens)))
+    own = lambda numbers: [n for row, t in zip(numbers, tokens) for n in row[:len(t)]]
+    row_places = [[max(0, min(e - len(t) + k, e - 1)) for k in range(width)] for e, t in zip(ends, tokens)]
+    return {'input_ids': [own(tokens)], 'position_ids': [own(slots)],
+            'at': [own([p] * width for p in places)], 'last': [e - 1 for e in ends], 'row_places': row_places,
+            'row_owner': own(range(i * width, (i + 1) * width) for i in range(len(tokens)))}
+
 # %% ../../nbs/lib/engine.ipynb #c2227b6d
 @patch
 def read(
@@ -150,30 +175,49 @@ def read(
     wanted: list[int] | None = None, # of which of them the scores are wanted; None = of all
 ):                                   # scores of the next token, [wanted rows, vocabulary]
     "Let the model read on: a pass over the new tokens alone."
-    import torch
     rows = self.rows if places is None else [self.rows[i] for i in places]
     starts = [max(0, r.seen - (not t)) for r, t in zip(rows, tokens)] # an empty row stays at its first slot
-    new, width = [t or [r.last] for r, t in zip(rows, tokens)], max(map(len, tokens))
-    for r, s, t in zip(rows, starts, new): r.seen, r.last = s + len(t), t[-1]
-    ids = [t + t[-1:] * (width - len(t)) for t in new]
-    slots = [[s + min(i, len(t) - 1) for i in range(width)] for s, t in zip(starts, new)]
+    for r, t in zip(rows, tokens):
+        if t: r.seen, r.last = r.seen + len(t), t[-1]
     end = max(r.seen for r, t in zip(rows, tokens) if t)
-    ids, slots = (torch.tensor(x, device=self.model.device) for x in (ids, slots))
-    return self._scores(ids, slots, places, end, wanted)
+    if not self.flat: tokens = [t or [r.last] for r, t in zip(rows, tokens)]
+    width = max(map(len, tokens))
+    slots = [[s + min(i, max(0, len(t) - 1)) for i in range(width)] for s, t in zip(starts, tokens)]
+    arranged = (in_sequence if self.flat else in_rectangle)(tokens, slots, places or range(len(rows)))
+    return self._scores(arranged, slots, places, end, wanted)
 
 # %% ../../nbs/lib/engine.ipynb #00c365b8
 @patch
-def _scores(self: CachedBatch, ids, slots, places, end, wanted):
+def _scores(self: CachedBatch, arranged, slots, places, end, wanted):
     import torch
     from iepile_nb.lora import logits_at
-    last = ids.shape[1] * torch.arange(1, len(ids) + 1, device=ids.device) - 1
-    more = {}
+    tensor = lambda numbers: torch.tensor(numbers, device=self.model.device)
+    at, last, more = tensor(arranged.pop('at')), tensor(arranged.pop('last')), arranged
+    more = {name: tensor(numbers) for name, numbers in arranged.items()}
     if isinstance(self.cache, SlotKVCache):
-        self.cache.rows, self.cache.places, self.cache.end = places, slots, end
-        more = {'attention_mask': causal_mask(self.model, slots, end)}
+        self.cache.expect(at, more['position_ids'], end, places)
+        more['attention_mask'] = causal_mask(self.model, tensor(slots), end)
     with torch.inference_mode(), logits_at(self.model, last if wanted is None else last[wanted]):
-        return self.model(input_ids=ids, position_ids=slots, past_key_values=self.cache, use_cache=True,
-                          **more).logits
+        return self.model(**more, past_key_values=self.cache, use_cache=True).logits
+
+# %% ../../nbs/lib/engine.ipynb #en230004
+def reads_flat(model) -> bool:
+    "Can the rows of a batch be read as one sequence? Tried once for each model."
+    if not takes_slots(model): return False
+    base = inner_model(model)
+    if not hasattr(base, 'reads_flat'): base.reads_flat = with_rows_attention(base, _same_scores)
+    return base.reads_flat
+
+def _same_scores(model):
+    "Are the scores of two rows the same in both arrangements, but for rounding?"
+    n, scores = model.config.get_text_config().vocab_size, []
+    prompts = [[i % n for i in ids] for ids in (range(5, 12), range(20, 24))]
+    for flat in (True, False):
+        batch = CachedBatch(model, 2, flat)
+        batch.enter([BatchRow(p) for p in prompts], [0, 1])
+        scores.append(batch.read([prompts[1][:1], prompts[0][:3]]).float())
+    sequence, rectangle = scores
+    return bool((sequence - rectangle).abs().max() <= .1 * (rectangle[0] - rectangle[1]).abs().max())
 
 # %% ../../nbs/lib/engine.ipynb #b071ec98
 NO_NUMBERS = ('what the model computes is no number (NaN): its weights are damaged, or --dtype is too small '
