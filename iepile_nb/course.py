@@ -23,6 +23,7 @@ from .records import infer_schema, read_records, read_schema, spo_triples
 from .negatives import HardNegatives, names
 from .convert import convert, thinned
 from .lib.fast_rows import convert_lines
+from .lib.done import DoneFile
 from .lib.foresight import demo_seconds, demo_stages, in_words, row_tokens, token_seconds
 from .lib.progress import StageFile, details_in, listening, no_loading_bars, stage_line, stage_log
 from .train import train
@@ -123,15 +124,18 @@ def answer_job(
     jobs: Iterable[Job],
     model, tokenizer,
     folder: str | Path,    # gets <language>_<TASK>.json
+    done: DoneFile | None = None, # what was answered before a kill
     **kw,                  # for `predict`
 ) -> dict[tuple, 'Result']: # scores by (language, task)
     "Answer the test rows of datasets, keep the answers, and score them."
     scores = {}
     for j in jobs:
-        log.info('%s %s: %d texts are asked', j.language, j.task, len(j.test))
-        rows = list(predict(test_rows(j), model, tokenizer, **kw))
-        write_jsonl(Path(folder)/f'{j.language}_{j.task}.json', rows)
-        scores[j.language, j.task.name] = evaluate(rows)
+        path = Path(folder)/f'{j.language}_{j.task}.json'
+        def ask():
+            log.info('%s %s: %d texts are asked', j.language, j.task, len(j.test))
+            return write_jsonl(path, predict(test_rows(j), model, tokenizer, **kw))
+        done.once(f'{path.parent.name} {path.stem}', ask, path) if done else ask()
+        scores[j.language, j.task.name] = evaluate(map(orjson.loads, path.read_bytes().splitlines()))
     return scores
 
 # %% ../nbs/21_course.ipynb #f348a3b8
@@ -161,22 +165,22 @@ def _demo_training(options):
 def run_language(
     jobs: list[Job],        # of one language
     out: str | Path,        # gets answers and adapter
-    model: str = 'tiny', bits: int = 16, # of the base's weights: 16, 8 or 4
-    batch_size: int = 128,  # rows asked at a time
+    model: str = 'tiny', bits: int = 16, batch_size: int = 128, # bits of a weight; rows asked at a time
     stages: StageFile | None = None, # told how far it is
     **options,              # for `train`
 ) -> dict:                  # scores, losses, examples, seconds
-    "Score a model on the datasets of a language, train an adapter, and score again."
+    "Score a model on a language, train, score again; what was finished before a kill is not done again."
     from iepile_nb.lora import load_model # torch comes with it: not before it is needed
     stages, how, own = stages or StageFile(), _format(bits, options), Path(out)/jobs[0].language
-    base = load_model(model, **how)
+    base, done = load_model(model, **how), _done_file(own, jobs, model, bits, options)
     stages.begin('asking', _foretold(jobs, *base, _settings(model, bits, options)))
-    before = answer_job(jobs, *base, Path(out)/'before', batch_size=batch_size)
-    stages.begin('training')
-    losses = learn(jobs, own, model, bits, tuner=stages.at_stage('tuning', tune_trained), **options)
+    before = answer_job(jobs, *base, Path(out)/'before', done, batch_size=batch_size)
+    tuner = stages.at_stage('tuning', tune_trained)
+    work = stages.at_stage('training', partial(learn, jobs, own, model, bits, tuner=tuner, **options))
+    losses = done.once('training', work, own/'lora')
     stages.begin('asking again')
     tuned, bias = load_model(model, str(own/'lora'), **how), _biases(own/'lora')
-    after = answer_job(jobs, *tuned, Path(out)/'after', batch_size=batch_size, bias=bias)
+    after = answer_job(jobs, *tuned, Path(out)/'after', done, batch_size=batch_size, bias=bias)
     return before_and_after(jobs[0].language, before, after, losses, stages.end())
 
 # %% ../nbs/21_course.ipynb #c5b10286
@@ -185,6 +189,7 @@ def _biases(adapter):
     from iepile_nb.lib.contract import read_contract
     return list_biases(None, read_contract(adapter))
 
+# %% ../nbs/21_course.ipynb #5741edcd
 def _foretold(jobs, model, tokenizer, settings):
     "Say how long a language will take, where that can be told; its stages."
     if model.config.is_encoder_decoder: return {}
@@ -196,6 +201,10 @@ def _foretold(jobs, model, tokenizer, settings):
     stages = demo_stages(pace, train, len(asked), held, settings['num_train_epochs'])
     stage_log.info('%s: this takes %s', jobs[0].language, in_words(*demo_seconds(pace, stages, train[1])))
     return stages
+
+def _done_file(own, jobs, model, bits, options):
+    "What was finished of the same job before a kill."
+    return DoneFile(own/'done.json', ([(j.task.name, *j[1:]) for j in jobs], model, bits, options))
 
 def _format(bits, options):
     "How weights are stored and computed with."
@@ -220,31 +229,33 @@ def before_and_after(
 def run_demo(
     jobs: list[Job],
     out: str | Path,        # gets answers, adapters, results.json and report.html
-    model: str = 'tiny',
-    bits: int = 16,
-    batch_size: int = 128,
+    model: str = 'tiny', bits: int = 16, batch_size: int = 128,
     **options,              # for `train`
 ) -> dict:                  # scores, losses, examples and seconds, as `demo_report` takes them
     "Score a model, train an adapter for each language, score again, and write a report."
     groups = [[j for j in jobs if j.language == l] for l in unique(j.language for j in jobs)]
     work = partial(_watched, out=out, model=model, bits=bits, batch_size=batch_size, **options)
     with stage_line({g[0].language: _stage_file(g, out) for g in groups}): parts = side_by_side(work, groups)
-    results = {'title': 'From annotated texts to F1', 'about': _about(jobs),
-               **{k: [x for p in parts for x in p[k]] for k in ('scores', 'losses', 'examples')},
+    results = {**{k: [x for p in parts for x in p[k]] for k in ('scores', 'losses', 'examples')},
+               'title': 'From annotated texts to F1', 'about': _about(jobs),
                'settings': _settings(model, bits, options),
                'seconds': dict(chain.from_iterable(p['seconds'].items() for p in parts)),
                'environment': environment()}
     with atomic_write(Path(out)/'results.json') as f: f.write(encode(results).encode())
     demo_report(results, Path(out)/'report.html')
+    _forget_done(groups, out)
     return results
 
 # %% ../nbs/21_course.ipynb #3acba192
 def _stage_file(group, out): return Path(out)/group[0].language/'progress.json'
 
+def _forget_done(groups, out):
+    for group in groups: _stage_file(group, out).with_name('done.json').unlink(missing_ok=True)
+
 def _watched(group, out, **kw):
     "Run a language; how far it is goes into a file, and what it says into another."
-    stages, said = StageFile(_stage_file(group, out)), _stage_file(group, out).with_name('log.txt')
-    with details_in(said), listening(stages), no_loading_bars():
+    stages, own = StageFile(_stage_file(group, out)), _stage_file(group, out).parent
+    with details_in(own/'log.txt', not (own/'done.json').exists()), listening(stages), no_loading_bars():
         return run_language(group, out, stages=stages, **kw)
 
 def _settings(model, bits, options):

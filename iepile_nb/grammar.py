@@ -13,6 +13,7 @@ from functools import lru_cache, partial
 from fastcore.basics import patch
 
 from .questions import NAN, NER, Question, RE, Task, encode, output, unique
+from .lib.closing import closing_tokens, in_string, spelled_out
 from .lib.io import UserError, log
 from .lib.list_bias import Leaning, ListBias, lean
 from .tasks import EE, EEA, KG
@@ -197,19 +198,11 @@ def forced(self: ConstrainedWriter) -> int: return len(self.tokens) - len(self.c
 def _add_forced(self: ConstrainedWriter):
     "Add the tokens that must come now."
     new = [] if self.matcher.is_stopped() else self.matcher.compute_ff_tokens()
-    if self.matcher.validate_tokens(new) < len(new): new = self._spelled_out()
+    if self.matcher.validate_tokens(new) < len(new): new = spelled_out(self.ll, self.matcher)
     self.matcher.consume_tokens(new)
     self.done = self.matcher.is_stopped()
     self.tokens, self.scores = self.tokens + new, self.scores + [None] * len(new)
     return new
-
-@patch
-def _spelled_out(self: ConstrainedWriter):
-    "What must come now, in ordinary tokens: a label may look like a control token, but is text."
-    raw = self.matcher.compute_ff_bytes()
-    begun = re.match(rb'[\x80-\xbf]*', raw)[0] # the rest of a character
-    spelled = self.ll.greedy_tokenize(raw[len(begun):].decode('utf-8', 'ignore'))
-    return (self.ll.tokenize_bytes(begun) if begun else []) + spelled
 
 # %% ../nbs/14_grammar.ipynb #b0d22d0a
 def _join_repeated(repeated, pairs):
@@ -228,11 +221,6 @@ def text(self: ConstrainedWriter) -> str:
     elif self.done: obj = json.loads(text, object_pairs_hook=partial(_join_repeated, repeated))
     return encode(obj) if repeated else text
 
-# %% ../nbs/14_grammar.ipynb #94e78d23
-def in_string(text: bytes) -> bool:
-    "Does a JSON text break off inside a string?"
-    return len(re.sub(rb'\\.', b'', text, flags=re.S).split(b'"')) % 2 == 0
-
 # %% ../nbs/14_grammar.ipynb #a0a2c40f
 @patch
 def close(self: ConstrainedWriter):
@@ -241,7 +229,7 @@ def close(self: ConstrainedWriter):
     while True:
         text = b''.join(pieces[:n])
         complete = not in_string(text) or (n < len(pieces) and pieces[n].startswith(b'"'))
-        ending = self._closing_tokens(text) if complete else None
+        ending = closing_tokens(self.ll, self.matcher, text) if complete else None
         if ending is not None: break
         self.matcher.rollback(1)
         n -= 1
@@ -249,21 +237,5 @@ def close(self: ConstrainedWriter):
     self.tokens, self.scores = self.tokens[:n] + ending, self.scores[:n] + [None] * len(ending)
     self.done = True
 
-# %% ../nbs/14_grammar.ipynb #453dbf8e
-@patch
-def _closing_tokens(self: ConstrainedWriter, text):
-    "Tokens that close everything, as far as the grammar lets them; None, and the matcher as before, if it does not."
-    taken = []
-    while not self.matcher.is_stopped():
-        new = self._spelled_out()
-        if not new:
-            closers = ['"'] if in_string(text) else [']', '}', f'"{NAN}"']
-            fits = lambda tokens: self.matcher.validate_tokens(tokens) == len(tokens)
-            new = next(filter(fits, map(self.ll.tokenize_str, closers)), None)
-        if not new:
-            self.matcher.rollback(len(taken))
-            return None
-        self.matcher.consume_tokens(new)
-        taken += new
-        text += self.ll.decode_bytes(new)
-    return taken
+# %% ../nbs/14_grammar.ipynb #gr230002
+_all_ = ['in_string']

@@ -178,10 +178,11 @@ def _bar(files, every, end):
 
 # %% ../../nbs/lib/progress.ipynb #86bd1ff5
 @contextmanager
-def details_in(path: str | Path) -> Iterator[None]:
+def details_in(path: str | Path, anew: bool = True) -> Iterator[None]: # anew: else lines are added
     "Meanwhile log lines go to a file, and only warnings to the screen."
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    file, level = logging.FileHandler(path, 'w', encoding='utf-8', errors='backslashreplace'), log.level
+    mode, level = 'w' if anew else 'a', log.level
+    file = logging.FileHandler(path, mode, encoding='utf-8', errors='backslashreplace')
     file.setFormatter(logging.Formatter('%(asctime)s %(message)s', '%H:%M:%S'))
     quiet = lambda record: record.levelno >= logging.WARNING or record.name != log.name
     screens = list(log.handlers)

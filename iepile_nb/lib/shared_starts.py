@@ -108,7 +108,8 @@ def with_rows_attention(
     try:
         model.set_attn_implementation(BY_ROWS)
         right = exact(model)
-    except (TypeError, ValueError, RuntimeError, LookupError, AttributeError): right = False # it has attention of its own
+    except (TypeError, ValueError, RuntimeError, LookupError, AttributeError):
+        right = False # it has attention of its own
     if not right: model.set_attn_implementation(was)
     return right
 

@@ -49,6 +49,24 @@ def test_a_wrong_folder(capsys, tmp_path):
     assert 'no such folder' in capsys.readouterr().err
 
 
+def test_a_demo_that_was_killed_goes_on(tmp_path, root):
+    "What the base answered is not asked again; with the end of the job that is forgotten."
+    small = '--data', root/'data/demo/en/NER', '--task', 'NER', '--language', 'en', '--limit', 12
+    args = list(map(str, [*small, '--epochs', 20, '--out', tmp_path]))
+    cmd = [sys.executable, '-m', 'iepile_nb.cli.demo', *args]
+    killed = subprocess.Popen(cmd, cwd=root, stderr=subprocess.DEVNULL)
+    done, before = tmp_path/'en/done.json', tmp_path/'before/en_NER.json'
+    assert wait_for(done.exists, 120)
+    killed.kill()
+    killed.wait()
+    when = before.stat().st_mtime_ns
+    assert main(args) == 0 and before.stat().st_mtime_ns == when and not done.exists()
+    said = (tmp_path/'en/log.txt').read_text()
+    assert said.count('texts are asked') == 2 and 'before en_NER: finished before' in said
+    run_demo(tmp_path, *small)
+    assert before.stat().st_mtime_ns > when
+
+
 ENDS = signal.SIGTERM, signal.SIGKILL, signal.SIGHUP, signal.SIGINT
 
 @pytest.mark.parametrize('how', ENDS, ids=lambda s: s.name)

@@ -7,7 +7,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig, GPT
 
 from iepile_nb.decode import FreeWriter, end_ids, greedy, greedy_cached
 from iepile_nb.infer import generate, predict
-from iepile_nb.lib.engine import decode
+from iepile_nb.lib.engine import BatchRow, CachedBatch, decode, reads_flat
 from iepile_nb.lib.templates import TEMPLATES
 from iepile_nb.lora import load_model
 from iepile_nb.prompt import encode_prompt
@@ -89,6 +89,7 @@ FAMILIES = {
     'gemma3_text': {'sliding_window': 9, 'layer_types': ['sliding_attention', 'full_attention'],
                     'head_dim': 16},
     'qwen3': {'head_dim': 16}}
+FLAT = 'qwen2', 'gpt2', 'mistral', 'gpt_neox', 'gemma3_text', 'qwen3' # whose rows are read as one sequence
 SIZES = {'hidden_size': 64, 'intermediate_size': 96, 'num_hidden_layers': 2, 'num_attention_heads': 4,
          'num_key_value_heads': 2, 'initializer_range': .2, 'bos_token_id': 0, 'eos_token_id': 1,
          'pad_token_id': 2}
@@ -108,6 +109,24 @@ def test_our_loop_says_what_generate_says(family, tokenizer):
     decode(model, asked, writers, 3)
     for t, w in zip(map(theirs, asked), writers):
         assert t[:len(w.tokens)] == w.tokens and (len(w.tokens) == 12 or w.done)
+    assert reads_flat(model) is (family in FLAT)
+
+
+@pytest.mark.parametrize('attention', ['sdpa', 'eager'])
+def test_rows_in_sequence_or_in_a_rectangle(attention, tokenizer):
+    "Rows of several new tokens, of one and of none: the scores are the same, and so is what is remembered."
+    torch.manual_seed(0)
+    model = random_llama(tokenizer).eval()
+    model.set_attn_implementation(attention)
+    assert reads_flat(model) is (attention == 'sdpa')
+    def scores(flat):
+        batch = CachedBatch(model, 3, flat)
+        batch.enter([BatchRow([5, 6, 7]), BatchRow([8]), BatchRow([9, 10])], [0, 1, 2])
+        batch.read([[11, 12, 13, 14], [], [15]], wanted=[2])
+        batch.keep([0, 2])
+        return batch.read([[16], [17, 18]])
+    sequence, rectangle = scores(reads_flat(model)), scores(False)
+    torch.testing.assert_close(sequence, rectangle, atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize('kind', ['gpt2', 'llama'])
