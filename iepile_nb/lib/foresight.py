@@ -38,7 +38,7 @@ def row_tokens(rows: list[dict], tokenizer, some: int = 32) -> tuple[float, floa
     return (sum(len(e.input_ids) for e in made) - answers) / len(made), answers / len(made)
 
 # %% ../../nbs/lib/foresight.ipynb #fba76961
-LEARNED, WRITTEN, WRITTEN_LONG = 3., 3., 10. # times a token that is read
+LEARNED, WRITTEN, WRITTEN_LONG = 3., 1., 4. # times a token that is read
 LIMIT = 256 # tokens of an answer that never ends
 TUNING_RUNS = 5
 
