@@ -231,7 +231,7 @@ def tokens_html(
         colour = '#9aa5b1' if row.labels[start] == -100 else '#0b5'
         parts.append(f'<span style="color:{colour};border-right:1px solid #ddd">{escape(text)}</span>')
         start = i
-    return f'<div style="white-space:pre-wrap;font-family:monospace">{"".join(parts)}</div>'
+    return f'<div style="white-space:break-spaces;font-family:monospace">{"".join(parts)}</div>'
 
 # %% ../nbs/08_prompt.ipynb #78c3d92a
 def wanted_tokens(

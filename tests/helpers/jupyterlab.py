@@ -56,7 +56,8 @@ def run_all(lab, page, path):
     "Open a notebook and run all its cells; no cell shows an error."
     page.goto(f'{lab}/lab/tree/{path}?reset')
     page.wait_for_selector('.jp-Notebook .jp-CodeCell', timeout=90_000)
-    page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]', timeout=90_000)
+    idle_kernel = '.jp-Notebook-ExecutionIndicator[data-status="idle"]' # a narrow page hides it in a menu
+    page.wait_for_selector(idle_kernel, state='attached', timeout=90_000)
     started = page.locator('.jp-CodeCell .jp-InputPrompt').filter(has_text=re.compile(r'\[(\*|\d+)\]'))
     for _ in range(8): # a kernel that has only just been started may not listen yet
         page.locator('.jp-CodeCell').first.click()
