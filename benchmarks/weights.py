@@ -32,7 +32,7 @@ def measured(form, o):
     answers = list(predict(rows, *model, batch_size=len(rows)))
     seconds, result = time.process_time() - start, evaluate(answers)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return result.total['f1'], result.intervals()['f1'], seconds / len(rows), memory, [a['output'] for a in answers]
+    return result['total']['f1'], result.intervals()['f1'], seconds / len(rows), memory, [a['output'] for a in answers]
 
 
 def main():

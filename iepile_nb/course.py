@@ -67,6 +67,8 @@ def read_job(
     splits = ['train', 'test'] + ['dev'] * (path/'dev.json').is_file()
     train, test, *dev = (list(read_records(path/f'{s}.json', task, limit=limit)) for s in splits)
     schema = read_schema(path/'schema.json', task, spo_triples(train))
+    if both := {r['text'] for r in train} & {r['text'] for r in test}:
+        log.warning('%s: %d texts are in train.json and test.json; scores will be too high', path, len(both))
     return Job(task, language, path.absolute().name, schema, train, test, *dev)
 
 # %% ../nbs/21_course.ipynb #f0df4afa
@@ -75,7 +77,7 @@ def _read_one(path, task, language, limit, form):
     records = list(read_records(path, task, limit=limit, form=form))
     held = texts_to_test(records, task)
     train, test = ([r for r in records if (text_id(r['text']) in held) is side] for side in (False, True))
-    if not (train and test): raise input_error(path, msg='one text alone cannot be split; give two at least')
+    if not (train and test): raise input_error(path, msg='too few texts to split; give five at least')
     schema = infer_schema(records, task)
     log.info('%s: %d texts to learn from, %d to be tested on; labels: %s', path, len(train), len(test),
              ', '.join(schema.labels))

@@ -37,12 +37,15 @@ def as_questions(
     schema: Schema | list | dict, # labels, or {label: [parts]}
 ) -> list[Question]:
     "What to ask about any text; `UserError` if the schema has no labels for the task."
-    if isinstance(schema, str): raise UserError('a schema is a list of labels; for a file use `read_schema`')
+    if isinstance(schema, str | None):
+        raise UserError('a schema is a list of labels; for a file use `read_schema`')
     if not isinstance(schema, Schema):
         parts = schema if isinstance(schema, dict) else {}
         schema = task.schema(list(schema), list(schema), parts)
     if not schema.labels:
         raise UserError(f'no labels for {task} in the schema; it may need {{label: [parts]}}')
+    if odd := [l for l in schema.labels if not isinstance(l, str)]:
+        raise UserError(f'a label is a string, and {odd[0]!r} is none')
     return task.every_question(schema)
 
 # %% ../nbs/15_extract.ipynb #a4ddd8c6

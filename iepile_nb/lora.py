@@ -127,7 +127,8 @@ def find_adapter(
     path = Path(name).expanduser()
     if (path/'adapter_config.json').is_file(): return str(path)
     if path.exists() or not ON_HUB.fullmatch(str(name)):
-        raise UserError(f'{name}: no adapter_config.json there, so not an adapter folder')
+        what = 'no adapter_config.json there, so not an adapter folder' if path.exists() else 'no such folder'
+        raise UserError(f'{name}: {what}')
     from huggingface_hub import snapshot_download
     try: return snapshot_download(str(name), allow_patterns=['*.json', '*.safetensors', '*.bin', '*.model'])
     except Exception as e:

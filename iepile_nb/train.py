@@ -37,8 +37,8 @@ def read_train_rows(
     "Read training rows. Raises `UserError` with file and line if one has no answer."
     for n, row in islice(read_jsonl(path), limit):
         if 'output' not in row:
-            raise input_error(path, n, "this is a test-format file (it has no 'output'); "
-                                       'convert it with --split train')
+            kind = "a test-format file (it has no 'output')" if 'instruction' in row else 'a file of records'
+            raise input_error(path, n, f'this is {kind}; convert it with --split train')
         if not isinstance(row['output'], str):
             raise input_error(path, n, "'output' should be a string of JSON")
         yield row

@@ -211,6 +211,7 @@ def _split(o):
     check_apart(folder/'test.json', path)
     records = lambda: read_records(path, task, form=o.form)
     test = texts_to_test(records(), task, o.share)
+    if not test: raise input_error(path, msg='too few texts to split; give five, or a larger --share')
     for name, inside in (('train', False), ('test', True)):
         part = (r for r in records() if (text_id(r['text']) in test) is inside)
         n = write_jsonl(folder/f'{name}.json', part)

@@ -162,7 +162,7 @@ def _token_and_tags(n, line, cells, layout):
         raise UserError(f"line {n}: a token and its tag are expected, and there is only '{line.strip()}'")
     try: return cells[layout.token], [layout.read(cells[i].strip()) for i in layout.tags]
     except IndexError:
-        raise UserError(f'line {n}: has {len(cells)} columns, and others have more') from None
+        raise UserError(f'line {n}: has no column {max(layout.tags) + 1} for the tag') from None
 
 def sentence_record(
     block: list[tuple[int, bytes]], # the lines of a sentence, see `sentence_blocks`

@@ -220,8 +220,8 @@ def _same_scores(model):
     return bool((sequence - rectangle).abs().max() <= .1 * (rectangle[0] - rectangle[1]).abs().max())
 
 # %% ../../nbs/lib/engine.ipynb #b071ec98
-NO_NUMBERS = ('what the model computes is no number (NaN): its weights are damaged, or --dtype is too small '
-              'for it; get it anew, or try --dtype fp32')
+NO_NUMBERS = ('what the model computes is no number (NaN): its weights are damaged, or 16-bit floats are too '
+              'small for it; download it again, or try --bf16 instead of --fp16')
 
 def pick_tokens(
     scores,              # of the next token, [rows, vocabulary]

@@ -25,7 +25,7 @@ def schema_values(path: str | Path) -> list:
         if not line.strip(): continue
         try: values.append(json.loads(line))
         except (ValueError, RecursionError) as e:
-            raise input_error(path, n, f'broken JSON ({e}); a schema file has three JSON lines') from None
+            raise input_error(path, n, f'broken JSON ({e}); {BAD_SCHEMA}') from None
     return values
 
 # %% ../../nbs/lib/schema_files.ipynb #877677e1

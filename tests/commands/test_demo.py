@@ -1,5 +1,6 @@
 "The main job: small, in 16 and 4 bits, and on real data where that is at hand."
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import pytest
 
 from helpers.demo import run_demo, runs, wait_for
 from iepile_nb.cli.demo import main
+from iepile_nb.course import read_job
 
 
 @pytest.mark.parametrize('bits', [16, 4])
@@ -37,6 +39,15 @@ def test_one_file_of_another_format_is_split(tmp_path, capsys):
     results = run_demo(tmp_path/'out', *own)
     assert results['scores'][0]['after']['n'] == 1
     assert '3 texts to learn from, 1 to be tested on; labels: PLANT, TOWN' in capsys.readouterr().err
+
+
+def test_texts_that_are_learned_and_asked(tmp_path, root, capsys):
+    "The same records in both files, as somebody without a test set might do: it runs, and is said."
+    lines = (root/'data/demo/en/NER/train.json').read_text(encoding='utf-8').splitlines()[:4]
+    shutil.copy(root/'data/demo/en/NER/schema.json', tmp_path)
+    for split in ('train', 'test'): (tmp_path/f'{split}.json').write_text('\n'.join(lines), encoding='utf-8')
+    assert len(read_job(tmp_path, 'NER', 'en').test) == 4
+    assert '4 texts are in train.json and test.json' in capsys.readouterr().err
 
 
 def test_a_folder_needs_task_and_language(capsys):

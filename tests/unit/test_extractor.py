@@ -5,14 +5,14 @@ import pytest
 import torch
 from helpers.predicting import SCHEMAS, answering, extraction, some_rows
 
-from iepile_nb.infer import Answer, Decoder, Extraction, Extractor
+from iepile_nb.infer import Answer, Decoder, Extraction, Extractor, as_questions
 from iepile_nb.lib.contract import make_contract
 from iepile_nb.lib.io import UserError
 from iepile_nb.lib.templates import TEMPLATES
 from iepile_nb.lora import add_lora, load_model
 from iepile_nb.prompt import get_template
 from iepile_nb.questions import Schema
-from iepile_nb.tasks import TASKS
+from iepile_nb.tasks import TASKS, get_task
 
 
 def write_json(path, obj): path.write_text(json.dumps(obj), encoding='utf-8')
@@ -62,6 +62,12 @@ def test_many_labels_are_asked_in_batches_and_merged(llama_dir, monkeypatch):
 
 def test_a_schema_without_labels_for_the_task(llama_dir):
     with pytest.raises(ValueError, match='no labels for KG'): Extractor(llama_dir).extract('x', ['a'], 'KG')
+
+
+@pytest.mark.parametrize('labels, says', [(['person', 3], '3 is none'), (None, 'a list of labels'),
+                                          ('person', 'a list of labels')])
+def test_labels_that_are_none(labels, says):
+    with pytest.raises(UserError, match=says): as_questions(get_task('NER'), labels)
 
 
 def test_a_language_that_there_is_not():

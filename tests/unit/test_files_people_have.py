@@ -31,7 +31,7 @@ def test_columns_that_are_named_or_chosen(tmp_path, capsys):
     two = save(tmp_path/'f', *[f'{w} B-chunk {t}' for w, t in zip(WORDS, TAGS)], '')
     assert read(two, 'auto') == read(two, 'conll:1,3') == ([TEXT], [])
     assert {e['entity_type'] for e in read(two, 'conll:1,2')[0][0]['entity']} == {'chunk'}
-    assert 'columns, and others have more' in read(save(tmp_path/'g', 'a x O', 'b O'), 'conll:1,3')[1][0]
+    assert 'no column 3 for the tag' in read(save(tmp_path/'g', 'a x O', 'b O'), 'conll:1,3')[1][0]
     args = ['--src_path', str(two), '--schema_path', 'auto', '--tgt_path', str(tmp_path/'o.json')]
     assert convert([*args, '--columns', '1,2']) == 0 and '"chunk' in (tmp_path/'o.json').read_text()
     for columns_, said in (('1', 'the token and of its tag'), ('1,x', "no column 'x'")):

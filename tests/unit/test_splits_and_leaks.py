@@ -30,6 +30,9 @@ def test_split_by_text(tmp_path):
     again = texts_to_test(reversed(some), TASKS['NER'], .2)
     assert len(again) == 20 and again == texts_to_test(some, TASKS['NER'], .2)
     assert data(['split', '--src_path', str(path)]) == 1
+    two = save(tmp_path/'two.json', *some[1:3])
+    assert data(['split', '--src_path', str(two), '--tgt_path', str(tmp_path/'none')]) == 1
+    assert not (tmp_path/'none').exists()
 
 
 @pytest.mark.parametrize('task', ['NER', 'RE', 'EE', 'EET', 'EEA'])

@@ -19,6 +19,9 @@ def test_a_test_file_is_named_as_such(run, tmp_path):
     says = r"test.json:1: this is a test-format file \(it has no 'output'\); convert it with --split train"
     for name in ('train_file', 'valid_file'):
         with pytest.raises(UserError, match=says): run(**{name: tmp_path/'test.json'})
+    write_jsonl(tmp_path/'records.json', [{'text': q, 'entity': []} for q in PARROT])
+    with pytest.raises(UserError, match='records.json:1: this is a file of records; convert it'):
+        run(train_file=tmp_path/'records.json')
     assert not run.out.exists()
 
 
