@@ -18,6 +18,7 @@ html_show_sourcelink = html_copy_source = False
 nb_execution_mode, nb_ipywidgets_js = 'off', {} # stored outputs; a widget is seen as its static fallback
 nb_mime_priority_overrides = [('html', kind, order) for order, kind in enumerate(
     ('text/html', 'image/svg+xml', 'image/png', 'text/markdown', 'text/plain'), 1)]
+nb_render_markdown_format = 'myst' # a table that a cell shows is a table
 myst_heading_anchors = 4
 myst_enable_extensions, html_math_renderer = ['dollarmath'], 'mathml'
 autodoc_member_order, autodoc_typehints = 'bysource', 'signature'

@@ -66,6 +66,8 @@ def test_outputs_plots_and_formulas_are_seen(site, page):
     page.goto((site/'04_dataset.html').as_uri())
     assert page.locator('article img, article svg').count()
     assert page.locator('article .cell_output').count() > 5
+    page.goto((site/'index.html').as_uri())
+    assert page.locator('th', has_text='English: before').count() == 1 # a table that a cell shows
     page.goto((site/'13_decode.html').as_uri())
     assert page.locator('math').first.bounding_box()['width'] > 3
     page.goto((site/'api/iepile_nb.convert.html').as_uri())
