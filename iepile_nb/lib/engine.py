@@ -15,7 +15,7 @@ from typing import Any, Iterator
 from fastcore.basics import patch
 
 from .io import UserError
-from .shared_starts import with_rows_attention
+from .shared_starts import BY_ROWS, with_rows_attention
 
 # %% ../../nbs/lib/engine.ipynb #41f76dd2
 class SlotKVCache:
@@ -192,7 +192,7 @@ def _scores(self: CachedBatch, arranged, slots, places, end, wanted):
     import torch
     from iepile_nb.lora import logits_at
     tensor = lambda numbers: torch.tensor(numbers, device=self.model.device)
-    at, last, more = tensor(arranged.pop('at')), tensor(arranged.pop('last')), arranged
+    at, last = (tensor(arranged.pop(name)) for name in ('at', 'last'))
     more = {name: tensor(numbers) for name, numbers in arranged.items()}
     if isinstance(self.cache, SlotKVCache):
         self.cache.expect(at, more['position_ids'], end, places)
@@ -202,10 +202,11 @@ def _scores(self: CachedBatch, arranged, slots, places, end, wanted):
 
 # %% ../../nbs/lib/engine.ipynb #en230004
 def reads_flat(model) -> bool:
-    "Can the rows of a batch be read as one sequence? Tried once for each model."
+    "Can the rows of a batch be read as one sequence? Tried once, and again if its attention was changed since."
     if not takes_slots(model): return False
     base = inner_model(model)
-    if not hasattr(base, 'reads_flat'): base.reads_flat = with_rows_attention(base, _same_scores)
+    changed = getattr(base, 'reads_flat', True) and base.config._attn_implementation != BY_ROWS
+    if changed or not hasattr(base, 'reads_flat'): base.reads_flat = with_rows_attention(base, _same_scores)
     return base.reads_flat
 
 def _same_scores(model):

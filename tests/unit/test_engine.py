@@ -127,6 +127,9 @@ def test_rows_in_sequence_or_in_a_rectangle(attention, tokenizer):
         return batch.read([[16], [17, 18]])
     sequence, rectangle = scores(reads_flat(model)), scores(False)
     torch.testing.assert_close(sequence, rectangle, atol=1e-4, rtol=1e-4)
+    model.set_attn_implementation('eager') # changed behind the engine's back
+    assert not reads_flat(model)
+    torch.testing.assert_close(scores(None), rectangle, atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize('kind', ['gpt2', 'llama'])
