@@ -118,7 +118,7 @@ def read_labels(
     "Labels as they are typed on a command line; Chinese commas, colons and semicolons are as good."
     labels = labels.translate(str.maketrans('，、：；', ',,:;'))
     names = lambda s: [x.strip() for x in s.split(',') if x.strip()]
-    if ':' not in labels: return names(labels)
+    if ':' not in labels: return names(labels.replace(';', ','))
     return {k.strip(): names(v) for k, _, v in (x.partition(':') for x in labels.split(';') if x.strip())}
 
 # %% ../../nbs/cli/predict.ipynb #1ed6859e

@@ -187,7 +187,7 @@ def _text_column(path, columns, chosen):
     if text in columns: return text
     if chosen: raise input_error(path, msg=f"no column '{text}'; there is {', '.join(columns)}")
     raise input_error(path, 1, f"no column is called text or sentence; there is {', '.join(columns)}; "
-                               "name it in the first row, or give --columns TEXT,LABEL,MENTION")
+                               "name it in the first row, or give iepile_convert --columns TEXT,LABEL,MENTION")
 
 # %% ../../nbs/lib/spreadsheets.ipynb #c3a752d6
 def table_records(path, rows, task, chosen=()):

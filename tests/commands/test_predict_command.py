@@ -143,6 +143,7 @@ def test_one_text_is_asked_in_zh_or_en_and_without_files(wrong, said, capsys):
 def test_labels_with_chinese_marks():
     assert read_labels('人物，地点、 city') == ['人物', '地点', 'city']
     assert read_labels('a：x，y；b：z') == {'a': ['x', 'y'], 'b': ['z']}
+    assert read_labels('person; city') == ['person', 'city']
 
 
 # Parity

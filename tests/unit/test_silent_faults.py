@@ -155,3 +155,12 @@ def test_paths_that_are_empty_and_letters_that_steer_a_terminal():
     assert '--tgt_path is empty' in blank_argument(['--tgt_path='])
     assert blank_argument(['--columns', '', '--text', 'a=b']) == ''
     assert visible('a\x1b[31mb\tc\n') == 'a\\x1b[31mb\tc\n'
+
+
+@pytest.mark.parametrize('gap, said', [('', True), ('\n', False)])
+def test_a_conll_file_without_an_empty_line(gap, said, tmp_path, caplog):
+    path = tmp_path/'a.conll'
+    path.write_text(('Odile B-person\nMarsh I-person\nslept O\n' + gap) * 200)
+    records = list(read_records(path, 'NER'))
+    assert len(records) == (1 if said else 200)
+    assert ('all 600 lines are one text' in caplog.text) == said
