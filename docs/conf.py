@@ -14,7 +14,7 @@ project, author, copyright, version = cfg['lib_name'], cfg['author'], cfg['copyr
 extensions = ['myst_nb', 'sphinx.ext.autodoc']
 html_theme, html_title = 'furo', cfg['title']
 html_static_path, html_css_files = ['static'], ['wide.css'] # lines of code are longer than the theme expects
-html_show_sourcelink = html_copy_source = False
+html_show_sourcelink = html_copy_source = smartquotes = False # a quote in an answer, and -- of a flag, stay
 nb_execution_mode, nb_ipywidgets_js = 'off', {} # stored outputs; a widget is seen as its static fallback
 nb_mime_priority_overrides = [('html', kind, order) for order, kind in enumerate(
     ('text/html', 'image/svg+xml', 'image/png', 'text/markdown', 'text/plain'), 1)]
@@ -40,6 +40,12 @@ def formula(writer, node):
     raise SkipNode
 
 
+def of_page(app, name, template, context, doctree):
+    "The pages of nbs/zh are Chinese."
+    if name.startswith('zh/'): context['language'] = 'zh-CN'
+
+
 def setup(app):
+    app.connect('html-page-context', of_page)
     app.connect('autodoc-process-docstring', parameters)
     app.add_html_math_renderer('mathml', (formula, None), (formula, None))

@@ -78,6 +78,7 @@ def write_source(source, only=()):
         paths = [p for p in sorted((ROOT/'nbs'/at).glob('*.ipynb')) if not only or p.stem in (*only, 'index')]
         for p in paths:
             write_notebook(site_notebook(p, at), source/at/p.name)
+        paths.sort(key=lambda p: p.stem != 'index') # the first page of a shelf
         listed = [entry(p, at) for p in paths if at or p.stem != 'index']
         if listed: menu.append(toctree(caption, listed))
     if (ROOT/'nbs/images').is_dir(): shutil.copytree(ROOT/'nbs/images', source/'images')
