@@ -5,7 +5,7 @@
 
 Datasets are folders with schema.json, train.json and test.json; dev.json, where there is one, tunes the
 handicap of empty lists. Each cell is kept under `--work` as soon as it is measured, so a run that is stopped
-goes on. Rows: MODEL.DATASET.RECORDS.MODE.f1, in percent, with 95% intervals over texts (event_f1 and argument_f1
+goes on; the results are those of all cells that are kept there. Rows: MODEL.DATASET.RECORDS.MODE.f1, in percent, with 95% intervals over texts (event_f1 and argument_f1
 of events). 0 records is the base, and the modes are span, free (what the model writes by itself) and tuned
 (span, with the handicap that the dev texts gave).
 """
@@ -117,6 +117,20 @@ def measure(name, data, sizes, modes, work):
         if data.dev: yield n, 'tuned', cell(own/'tuned.json', tuned)
 
 
+def rows_of(work):
+    "Rows of the results: all cells that are kept, of all models and datasets."
+    for folder in sorted(work.glob('*/*/')):
+        sizes = sorted(int(p.name) for p in folder.glob('[1-9]*/'))
+        cells = [(n, mode, folder/(f'{n}/{mode}.json' if n else f'0.{mode}.json'))
+                 for n in (0, *sizes) for mode in ('span', 'free', 'tuned')]
+        for n, mode, path in cells:
+            if not path.is_file(): continue
+            found = json.loads(path.read_text())
+            f1s = {k: ends for k, ends in found['intervals'].items() if k.endswith('f1')}
+            for k, ends in f1s.items():
+                yield f'{folder.parent.name}.{folder.name}.{n}.{mode}.{k}', found[k], '%', *ends
+
+
 def main():
     p = arguments(__doc__)
     p.add_argument('--data', type=Path, default=os.environ.get('IEPILE_SHARED') and
@@ -132,14 +146,10 @@ def main():
     o = p.parse_args()
     if not o.data: p.error('--data is needed: a folder of datasets')
     logging.basicConfig(level=logging.INFO, format='%(message)s')
-    rows = []
     for name in o.datasets.split(','):
         data = Dataset(o.data/name, o.test, o.dev)
         sizes, modes = [*map(int, o.records.split(','))], o.modes.split(',')
-        for n, mode, found in measure(o.model, data, sizes, modes, o.work):
-            f1s = {k: ends for k, ends in found['intervals'].items() if k.endswith('f1')}
-            rows += [(f'{o.model}.{name}.{n}.{mode}.{k}', found[k], '%', *ends) for k, ends in f1s.items()]
-            write(o.name, rows)
+        for _ in measure(o.model, data, sizes, modes, o.work): write(o.name, list(rows_of(o.work)))
 
 
 if __name__ == '__main__': main()

@@ -100,7 +100,7 @@ def quantization(
 
 # %% ../nbs/10_base.ipynb #c240aef2
 def device_map(cpu: bool = False): # the processor in any case?
-    "Where weights go: the GPU of this process, all GPUs of a lone process, or the processor (`accelerate`'s form)."
+    "Where weights go, as accelerate has it: this process's GPU, all GPUs of a lone process, or the processor."
     if cpu: return {'': 'cpu'}
     if not torch.cuda.is_available(): return {'': 'mps' if torch.backends.mps.is_available() else 'cpu'}
     return {'': int(os.environ['LOCAL_RANK'])} if 'LOCAL_RANK' in os.environ else 'auto'
@@ -193,7 +193,7 @@ def load_base(
     cpu: bool = False,            # do not use a GPU
     **hub,                        # revision, cache_dir
 ) -> tuple:                       # model, tokenizer
-    "A language model and its tokenizer, ready for use. Raises `UserError` if it cannot be loaded, or not all of it."
+    "A model and its tokenizer, ready for use. Raises `UserError` if it cannot be loaded, or not all of it."
     path, number = find_model(name), pick_dtype(dtype)
     quantization(bits, number)
     hub = {**hub, 'trust_remote_code': trust_remote_code}

@@ -88,7 +88,7 @@ def _facts(record):
     yield 'rows', f"{record['rows']}, of which {empty} have an empty answer"
     yield 'fingerprint of the rows', record['data']
     yield 'steps', losses[-1]['step'] if losses else 0
-    if losses: yield 'loss', f"{losses[0]['loss']:.3f} at the start, {losses[-1]['loss']:.3f} at the end"
+    if ends := loss_ends(losses): yield 'loss', '{:.3f} at the start, {:.3f} at the end (mean)'.format(*ends)
     if record.get('advice'): yield 'note', record['advice']
     yield from ((k, f'{scores[k]:.3f}') for k in ('eval_loss', 'eval_f1') if k in scores)
     yield 'seconds', record['seconds']

@@ -72,8 +72,8 @@ def set_up(
 def _expected(name, base):
     "This machine, and what the planner expects of the preset on the one that it is meant for."
     from iepile_nb.lib.machine import MEANT_FOR, machine_report, preset_plan
-    plan, where = preset_plan(name), MEANT_FOR[name]
+    plan, where, passes = preset_plan(name), MEANT_FOR[name], preset(name)['num_train_epochs']
     said = f'{plan.total / 2**30:.1f} GB, about {plan.seconds / 60:.0f} minutes'
     rows = machine_report(base)
     head, value = rows[0]
-    return Table([*rows, {head: f'300 rows on {where}', value: said}])
+    return Table([*rows, {head: f'300 rows {passes:g} times on {where}', value: said}])
