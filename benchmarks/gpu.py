@@ -157,7 +157,8 @@ def script(o, name, *more):
 
 def real(o, model, sets):
     return script(o, 'real-gpu', 'real.py', '--name', 'real-gpu', '--model', model, '--data', str(o.data),
-                  '--datasets', sets, '--records', '0,25,50,100,200', '--test', '200', '--dev', '60')
+                  '--datasets', sets, '--records', '0,25,50,100,200', '--test', '200', '--dev', '60',
+                  '--work', str(ROOT/'outputs/real-gpu'/model))
 
 
 def sections(o):
