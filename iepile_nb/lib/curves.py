@@ -32,12 +32,12 @@ def plot_losses(
     if ax is None:
         plt = extra('matplotlib.pyplot')
         ax = plt.subplots(figsize=(5.4, 2.9))[1]
-    curves = _by_curve(log)
+    curves, lines = _by_curve(log), []
     right = ax.twinx() if any(key == 'eval_f1' for (_, key), _ in curves) else None
     for i, ((name, key), points) in enumerate(curves):
         label = f'{name} {LEGEND.get(key, key)}'.strip()
-        (right if key == 'eval_f1' else ax).plot(*zip(*points), CURVES[key], color=f'C{i}', label=label)
-    if len(curves) > 1: ax.figure.legend(loc='upper right', frameon=False, fontsize='small')
+        lines += (right if key == 'eval_f1' else ax).plot(*zip(*points), CURVES[key], color=f'C{i}', label=label)
+    if len(curves) > 1: (right or ax).legend(handles=lines, loc='upper right', fontsize='small')
     ax.set(xlabel='step', ylabel='loss', ylim=(0, None), title=title)
     ax.spines['top'].set_visible(False)
     if right: right.set(ylabel='F1', ylim=(0, 100))
