@@ -29,14 +29,13 @@ def plot_losses(
     ax=None,         # a matplotlib axis to draw on; None = a new figure
 ):                   # the axis of the losses
     "The loss by step, a line for each run; what was measured on held-out rows is dashed."
-    if ax is None:
-        plt = extra('matplotlib.pyplot')
-        ax = plt.subplots(figsize=(5.4, 2.9))[1]
+    ax = ax or extra('matplotlib.pyplot').subplots(figsize=(5.4, 2.9))[1]
     curves, lines = _by_curve(log), []
     right = ax.twinx() if any(key == 'eval_f1' for (_, key), _ in curves) else None
     for i, ((name, key), points) in enumerate(curves):
         label = f'{name} {LEGEND.get(key, key)}'.strip()
-        lines += (right if key == 'eval_f1' else ax).plot(*zip(*points), CURVES[key], color=f'C{i}', label=label)
+        side = right if key == 'eval_f1' else ax
+        lines += side.plot(*zip(*points), CURVES[key], color=f'C{i}', label=label)
     if len(curves) > 1: (right or ax).legend(handles=lines, loc='upper right', fontsize='small')
     ax.set(xlabel='step', ylabel='loss', ylim=(0, None), title=title)
     ax.spines['top'].set_visible(False)
