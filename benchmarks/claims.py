@@ -22,8 +22,8 @@ Every value is the mean over seeds, which draw other training texts and rows; th
 same. `low` and `high` are the ends of the 95% interval of that mean (Student's t). Seeds differ more than
 kinds do, so the claims are judged by differences within a seed: `a.gain_over_all.N` and
 `a.gain_over_random.N`, what hard negatives add at N rows; `b.dropK`, what is lost by asking K labels instead of
-those of the training; `b.gain_overK`, what batches of four add to asking K. What a seed gave with a real
-model is kept in `outputs/claims`, so a run that is stopped goes on.
+those of the training; `b.gain_overK`, what batches of four add to asking K. `NAME.seedN` is what seed N gave.
+What a seed gave with a real model is kept in `outputs/claims`, so a run that is stopped goes on.
 """
 import random
 import statistics
@@ -179,7 +179,8 @@ def main():
     by_seed = list(several(work, range(1, 1 + seeds)))
     rows = {k: interval([s[k] for s in by_seed]) for k in by_seed[0]}
     name = f'claims-{o.model}' if o.model else 'claims'
-    write(name, [(k, mean, 'F1', low, high) for k, (mean, low, high) in rows.items()])
+    each = [(f'{k}.seed{i}', f1, 'F1') for i, found in enumerate(by_seed, 1) for k, f1 in found.items()]
+    write(name, [(k, mean, 'F1', low, high) for k, (mean, low, high) in rows.items()] + each)
 
 
 if __name__ == '__main__': main()
