@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['np', 'COUNTERS', 'WEIGHTS', 'METHODS', 'MIN_NEIGHBOURS', 'MAX_NEIGHBOURS', 'ngrams', 'letter_overlap', 'cosine',
            'topics', 'topic_match', 'meaning', 'annotated', 'counters_of', 'occurrence', 'confusions', 'check_method',
-           'evidence', 'centre', 'similarity', 'choose_neighbours', 'most_confused']
+           'evidence', 'centre', 'similarity', 'plot_similarity', 'choose_neighbours', 'most_confused']
 
 # %% ../nbs/05_lookalikes.ipynb #16ba7778
 import zlib
@@ -16,7 +16,9 @@ from typing import Iterable
 from .questions import Task
 from .lib.io import LazyModule, UserError, log, read_jsonl
 from .lib.encoder import ENCODER, load_encoder
+from .lib.extras import extra
 from .lib.mistakes import mixed_up, predicted_and_gold
+from .lib.plots import readable_fonts
 from .lib.topics import TOPICS, topics_of
 from .tasks import get_task
 from .records import check_record
@@ -198,6 +200,28 @@ def similarity(
     "How alike labels are, by all that a method knows of them."
     found = evidence(labels, method, records, predictions, encoder)
     return centre(sum(WEIGHTS[k] * m for k, m in found.items()))
+
+# %% ../nbs/05_lookalikes.ipynb #46b5090f
+def plot_similarity(
+    labels: list[str],
+    sim: 'np.ndarray',              # from `similarity`
+    negatives: dict | None = None,  # marks the hard negatives of each row's label
+):                                  # a matplotlib axis
+    "A heat map of how alike labels are."
+    plt = extra('matplotlib.pyplot')
+    readable_fonts(labels)
+    size = 1.5 + .35 * len(labels)
+    fig, ax = plt.subplots(figsize=(size + 1, size), layout='constrained')
+    fig.colorbar(ax.imshow(sim, cmap='Blues'), label='likeness', shrink=.8)
+    ax.set_facecolor('#ccc') # of the diagonal, which is NaN
+    ax.set_xticks(range(len(labels)), labels, rotation=60, ha='right')
+    ax.set_yticks(range(len(labels)), labels)
+    index = {l: i for i, l in enumerate(labels)}
+    pairs = [(k, l) for l, near in (negatives or {}).items() for k in near if l in index and k in index]
+    if pairs:
+        ax.scatter([index[k] for k, _ in pairs], [index[l] for _, l in pairs], s=14, color='#dd5533')
+        ax.set(xlabel='is also asked', ylabel='a text with …')
+    return ax
 
 # %% ../nbs/05_lookalikes.ipynb #52df52fa
 MIN_NEIGHBOURS, MAX_NEIGHBOURS = 3, 8

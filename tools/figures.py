@@ -24,8 +24,9 @@ class Drawing:
         self.parts.append(f'<rect x="{x:g}" y="{y:g}" width="{w:g}" height="{h:g}" rx="{r}" fill="{fill}" '
                           f'stroke="{stroke}"{self.dashed(dash)}/>')
 
-    def text(self, x, y, s, size=13, fill=INK, anchor='start', bold=False, mono=False):
+    def text(self, x, y, s, size=13, fill=INK, anchor='start', bold=False, mono=False, halo=False):
         weight = ' font-weight="600"' if bold else ''
+        if halo: weight += f' stroke="{PAPER}" stroke-width="5" stroke-linejoin="round" paint-order="stroke"'
         family = f' font-family="{MONO}"' if mono else ''
         self.parts.append(f'<text x="{x:g}" y="{y:g}" font-size="{size}" fill="{fill}" text-anchor="{anchor}"'
                           f'{weight}{family} xml:space="preserve">{escape(s)}</text>')
@@ -138,9 +139,9 @@ def hard_negatives():
         d.circle(x, y, 6, ORANGE[0] if near else PAPER, ORANGE[0] if near else SOFT)
         right = math.cos(angle) >= 0
         d.text(x + (11 if right else -11), y + 5, f'{labels[j]}', 13, INK if near else SOFT,
-               'start' if right else 'end', near)
+               'start' if right else 'end', near, halo=True)
     d.circle(cx, cy, 9, GREEN[0], GREEN[0])
-    d.text(cx - 4, cy - 16, labels[0], 14, GREEN[0], 'middle', True)
+    d.text(cx - 4, cy - 16, labels[0], 14, GREEN[0], 'middle', True, halo=True)
     d.text(500, 60, 'the nearer, the more alike', 14, bold=True)
     for i, j in enumerate(order):
         y, near = 90 + i * 25, j in chosen

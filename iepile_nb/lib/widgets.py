@@ -80,14 +80,14 @@ def heat_map(
     chosen: str = '',   # the label whose row has a frame
 ) -> str:               # SVG
     "How alike labels are, as a picture of squares."
-    size, names = 22, 8 * max(map(text_width, labels)) + 12
+    size, names = 22, 8 * max(map(text_width, labels)) + 34
     values = [v for row in sim.tolist() for v in row if v == v] # without the diagonal, which is NaN
     low, high = min(values, default=0), max(values, default=1)
-    parts = [_name(l, i, names, size) for i, l in enumerate(labels)]
+    parts = [_title(names, size * len(labels)), *(_name(l, i, names, size) for i, l in enumerate(labels))]
     for i, row in enumerate(sim.tolist()):
         for j, v in enumerate(row):
             share, dot = (v - low) / (high - low or 1), labels[j] in negatives.get(labels[i], ())
-            if v == v: parts.append(_square(names + j * size, names + i * size, size, share, dot))
+            parts.append(_square(names + j * size, names + i * size, size, share, dot))
     at = names + labels.index(chosen) * size if chosen in labels else None
     wide, side = size * len(labels), names + size * len(labels) + 2
     frame = f'<rect x="{names}" y="{at}" width="{wide}" height="{size}" fill="none" stroke="#d53"/>'
@@ -102,10 +102,17 @@ def _name(label, i, names, size):
     return (f'<text x="{names - 6}" y="{at:g}" text-anchor="end" {style}>{name}</text>'
             f'<text transform="translate({at:g} {names - 6}) rotate(-90)" {style}>{name}</text>')
 
+def _title(names, side):
+    "What rows and columns are, and what a colour says."
+    at = names + side / 2
+    style = 'font-size="13" font-family="sans-serif" fill="currentColor" font-style="italic"'
+    return (f'<text x="{at:g}" y="14" text-anchor="middle" {style}>is also asked</text>'
+            f'<text transform="translate(14 {at:g}) rotate(-90)" text-anchor="middle" {style}>a text with …</text>')
+
 def _square(x, y, size, share, dot):
     "One pair of labels."
-    square = (f'<rect x="{x}" y="{y}" width="{size - 1}" height="{size - 1}" fill="#08519c" '
-              f'opacity="{share:.2f}"/>')
+    colour = '#999" opacity="0.5' if share != share else f'#08519c" opacity="{share:.2f}' # grey: the diagonal
+    square = f'<rect x="{x}" y="{y}" width="{size - 1}" height="{size - 1}" fill="{colour}"/>'
     mark = f'<circle cx="{x + size / 2:g}" cy="{y + size / 2:g}" r="4" fill="#d53"/>'
     return square + mark * dot
 

@@ -6,6 +6,8 @@ import layout
 import pytest
 from conftest import ROOT
 
+from iepile_nb.lib.formats import IMPORTERS
+
 LESSONS = [b for b in layout.notebooks() if b.is_lesson and re.match(r'\d\d_', b.path.name)]
 NAMES = ['index.ipynb', *(b.path.name for b in LESSONS)]
 ANSWER = r'<details><summary>Answer</summary>\n\n(.*?)\n\n</details>'
@@ -41,6 +43,7 @@ def test_a_lesson_is_a_lesson(lesson):
 def test_the_answers_of_a_lesson_run(lesson, monkeypatch):
     "Each answer is a program that checks itself; later ones may use what earlier ones made."
     monkeypatch.chdir(ROOT)
+    monkeypatch.setattr('iepile_nb.lib.formats.IMPORTERS', dict(IMPORTERS)) # a lesson adds one
     names = {}
     for answer in re.findall(ANSWER, lesson.prose[-2], re.S):
         if not (code := re.search(r'```python\n(.*?)\n```', answer, re.S)): continue
