@@ -128,7 +128,7 @@ def report_sections(
     return [(say('Scores'), html_table(*score_rows(result, draws), words=1) + notes),
             (say('F1 by label and by length of text'), _beside(label_bars(result), length_bars(result))),
             (say('Errors and confusion of labels'),
-             _beside(errors_html(errors, say), confusion_html(errors, say=say))),
+             _beside(errors_html(errors, say, True), confusion_html(errors, say=say))),
             (say(title), browser_html(browser_data(sample, errors)))]
 
 # %% ../nbs/20_report.ipynb #rp1a001b

@@ -41,18 +41,23 @@ def bars_svg(
             f'font-size="13" role="img" aria-label="{escape(title)}">{body}</svg></figure>')
 
 # %% ../../nbs/lib/charts.ipynb #a8516cbc
-def errors_html(errors: Errors, say: Callable = str) -> str: # `say` puts words into another language
-    "How often each kind of error occurs, with an example; on a page with a browser, a kind shows its texts."
+def errors_html(
+    errors: Errors,
+    say: Callable = str,   # puts words into another language
+    buttons: bool = False, # on a page with a browser: a kind is a button that shows its texts
+) -> str:
+    "How often each kind of error occurs, with an example."
     often = Counter(e.kind for e in errors)
     share = lambda k: f'<td class="n">{often[k]}</td><td class="n">{100 * often[k] / len(errors):.0f}%</td>'
-    row = lambda i, k: (f'<tr><td><button type="button" data-kind="{i}">{say(k)}</button></td>{share(k)}'
+    name = lambda i, k: f'<button type="button" data-kind="{i}">{say(k)}</button>' if buttons else say(k)
+    row = lambda i, k: (f'<tr><td>{name(i, k)}</td>{share(k)}'
                         f'<td>{escape(error_example(errors.of(k)[0], say))}</td></tr>')
     body = ''.join(row(i, k) for i, k in enumerate(ERROR_KINDS) if often[k])
     body = body or f'<tr><td>{say("no errors")}</td></tr>'
     absent = f"{errors.absent} {say('of')} {errors.values} {say('strings in answers are not in their text')}"
     head = (f'<tr><th>{say("error")}</th><th class="n">{say("n")}</th><th class="n">{say("share")}</th>'
             f'<th>{say("for example")}</th></tr>')
-    return f'<div class="wide"><table>{head}{body}</table></div><p class="soft">{absent}</p>'
+    return f'<div class="wide"><table cellpadding="4">{head}{body}</table></div><p class="soft">{absent}</p>'
 
 # %% ../../nbs/lib/charts.ipynb #2d4c2854
 def confusion_html(errors: Errors, most: int = 16, say: Callable = str) -> str:
@@ -71,4 +76,4 @@ def confusion_html(errors: Errors, most: int = 16, say: Callable = str) -> str:
     line = lambda g: ''.join(cell(g, f) for f in (*labels, MISSED))
     body = ''.join(f'<tr><th>{escape(say(g))}</th>{line(g)}</tr>' for g in (*labels, EXTRA))
     corner = f'<thead><tr><th>{say("gold")} \\ {say("predicted")}</th>{head}</tr></thead>'
-    return f'<div class="wide"><table class="heat">{corner}{body}</table></div>'
+    return f'<div class="wide"><table class="heat" cellpadding="4">{corner}{body}</table></div>'

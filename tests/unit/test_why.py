@@ -18,9 +18,13 @@ def test_why_names_each_cause():
     assert 'cut off' in causes([{**r, 'output': r['output'][:-3]} for r in rows])
     assert 'empty' in causes([{**rows[0], 'output': ''}])
     assert 'code fence' in causes([{**r, 'output': f"```json\n{r['output']}\n```"} for r in rows])
-    assert 'repeat the prompt' in causes([{**rows[0], 'output': rows[0]['instruction']}])
+    for echo in (rows[0]['instruction'], '[INST] You are', '[INST] {"a": ["An'):
+        said = causes([{**rows[0], 'output': echo}])
+        assert 'repeat the prompt' in said and 'cannot be read' not in said
     assert 'not asked' in causes([{**rows[0], 'output': '{"person": ["Ann"]}'}])
-    assert 'only in case' in causes([{**rows[0], 'output': '{"a": ["ANN."]}'}])
+    respelt = causes([{**rows[0], 'output': '{"a": ["ANN."]}'}])
+    assert 'only in case' in respelt and 'does not contain' not in respelt
+    assert 'does not contain' in causes([{**rows[0], 'output': '{"a": ["ANN", "Eve"]}'}])
     assert 'leaves out' in causes([rows[0], {**rows[1], 'output': '{"a": ["Bob"]}'}])
     assert 'name nothing' in causes([{**r, 'output': '{"a": []}'} for r in rows])
     assert 'passed over' in causes([{**rows[0], 'output': '{"a": "Ann"}'}])
