@@ -221,23 +221,25 @@ def continuous_batching():
 
 
 def grammar_walk():
-    d = Drawing(760, 262, 'A walk through the grammar of an answer')
+    d = Drawing(760, 268, 'A walk through the grammar of an answer')
     d.text(20, 30, 'Ines Okafor moved to Porto', 15, bold=True)
     d.text(270, 30, 'asked: person, city', 13, SOFT)
-    steps = [('{"person', None), ('": ["', ['": []']), ('Ines', ['Ok', 'moved', 'to', 'Porto']),
-             ('␣', ['"], "', '", "']),
-             ('Okafor', ['O']), ('"], "', ['␣m', '", "']), ('city', None), ('": []}', ['": ["']), ]
+    # what the mask leaves open for the embedded tokenizer
+    steps = [('{"', None), ('person', None), ('": ["', ['"', '": [], "']),
+             ('Ines', ['Okafor', 'to', 'mo', 'a', 'and 28 more']), ('␣', ['"', '", "', '"], "']),
+             ('Okafor', ['O', '"', '", "', '"], "']), ('"], "', ['"', '␣', '", "']), ('city', None),
+             ('": []}', ['"', '": ["'])]
     x = 20
     for token, others in steps:
         w = len(token) * 7.9 + 16
-        colours = GREY if others is None else BLUE
+        colours = GREY if others is None else GREEN
         d.rect(x, 58, w, 30, colours[1], colours[0], 5)
         d.text(x + w / 2, 78, token, 13, colours[0], 'middle', mono=True)
-        d.lines(x + w / 2, 112, others or [], 19, size=12, fill=SOFT, anchor='middle', mono=True)
+        d.lines(x + w / 2, 112, others or [], 19, size=12, fill=BLUE[0], anchor='middle', mono=True)
         d.text(x + w / 2, 50, 'forced' if others is None else '', 11, SOFT, 'middle')
         wide = max([w, *(len(o) * 7.4 + 8 for o in others or [])])
         x += wide + 14
-    d.lines(20, 210, ['blue: the model chose, among the token above and those below it',
+    d.lines(20, 216, ['green: the model chose; blue: what else it might have chosen at that place',
                       'grey: the grammar allows nothing else, so the model is not asked',
                       'never offered: Lagos (not in the text), country (not asked), a missing bracket'], 19, fill=SOFT)
     return d
