@@ -272,6 +272,28 @@ def lora():
     return d
 
 
+def hits_and_misses():
+    sentences = [('Ines Okafor moved from Porto to Lagos.',
+                  [('Ines Okafor', 'person', True), ('Porto', 'city', False), ('Lagos', 'city', True)],
+                  [('Ines Okafor', 'person', True), ('Lagos', 'city', True)]),
+                 ('Halden Foods sells its mill in Odda.',
+                  [('Halden Foods', 'company', False), ('Odda', 'city', True)],
+                  [('Halden', 'person', False), ('Odda', 'city', True)])]
+    d, unit = Drawing(760, 280, 'Two sentences with what was annotated and what was predicted'), 12
+    for n, (text, gold, found) in enumerate(sentences):
+        y = 62 + n * 106
+        d.text(20, y - 24, 'annotated', 12, SOFT)
+        d.text(20, y + 38, 'predicted', 12, SOFT)
+        for i, c in enumerate(text): d.text(110 + (i + .5) * unit, y, c, 18, anchor='middle', mono=True)
+        for items, top, bad in ((gold, y - 40, GREY), (found, y + 22, ORANGE)):
+            for value, label, hit in items:
+                colours, x, w = GREEN if hit else bad, 110 + text.index(value) * unit, len(value) * unit
+                d.rect(x, top, w, 22, colours[1], colours[0], 4, '' if hit else '4 3')
+                d.text(x + w / 2, top + 15, label, 12, colours[0], 'middle')
+    d.text(20, 254, 'green: a true positive, on both sides; grey: a miss; orange: a false positive', 12, SOFT)
+    return d
+
+
 def bootstrap():
     from iepile_nb.scoring import Counts
     d = Drawing(760, 336, 'One bootstrap: the texts drawn again, and the F1 of a thousand draws')
@@ -309,7 +331,7 @@ def bootstrap():
 
 
 FIGURES = (pipeline, label_batches, hard_negatives, loss_mask, kv_cache, continuous_batching, grammar_walk, lora,
-           bootstrap)
+           hits_and_misses, bootstrap)
 
 if __name__ == '__main__':
     sys.path.insert(0, str(ROOT))
