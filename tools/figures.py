@@ -283,9 +283,9 @@ def hits_and_misses():
     for n, (text, gold, found) in enumerate(sentences):
         y = 62 + n * 106
         d.text(20, y - 24, 'annotated', 12, SOFT)
-        d.text(20, y + 38, 'predicted', 12, SOFT)
+        d.text(20, y + 30, 'predicted', 12, SOFT)
         for i, c in enumerate(text): d.text(110 + (i + .5) * unit, y, c, 18, anchor='middle', mono=True)
-        for items, top, bad in ((gold, y - 40, GREY), (found, y + 22, ORANGE)):
+        for items, top, bad in ((gold, y - 40, GREY), (found, y + 14, ORANGE)):
             for value, label, hit in items:
                 colours, x, w = GREEN if hit else bad, 110 + text.index(value) * unit, len(value) * unit
                 d.rect(x, top, w, 22, colours[1], colours[0], 4, '' if hit else '4 3')
