@@ -18,7 +18,7 @@ def greedy(
     ends: list[int],     # the tokens that end an answer
     max_new_tokens: int = 256,
 ) -> list[int]:          # the ids of the answer, the end token included
-    "Decode greedily; the model reads everything again for each token. Slow, and the definition of what is right."
+    "Decode greedily; everything is read again for each token. Slow, but the measure of what is right."
     import torch
     ids = torch.tensor([prompt], device=model.device)
     with torch.inference_mode():
@@ -52,7 +52,7 @@ def end_ids(
     model, tokenizer,
     template: Template,
 ) -> list[int]:
-    "The tokens that end an answer: the template's and its stop words, the tokenizer's, and those the model itself names."
+    "The tokens that end an answer: those of the template, the tokenizer and the model."
     own = model.generation_config.eos_token_id
     own = own if isinstance(own, list) else [own]
     named = {eos_id(tokenizer, template), *stop_ids(tokenizer, template), tokenizer.eos_token_id, *own}

@@ -80,7 +80,9 @@ class Extractor:
 def _start(self: Extractor, model, adapter, bits, list_bias, server, kw):
     "Load the model, and each adapter that has a name."
     self.server, self.list_bias, self.biases = server, list_bias, {}
-    if server: return self._connect(model, adapter, kw)
+    if server:
+        from iepile_nb.lib.served import connect
+        return connect(self, model, adapter, kw)
     from iepile_nb.lib.contract import read_contract
     from iepile_nb.lora import load_model
     named = adapter if isinstance(adapter, dict) else {}
@@ -97,30 +99,14 @@ def _template_chooser():
     from iepile_nb.lib.presets import choose_template
     return choose_template
 
-@patch
-def _connect(self: Extractor, name, adapter, kw):
-    "A model that a server has: here is its tokenizer, and the contract of its adapter."
-    from iepile_nb.lib.served import ServedModel, served_tokenizer
-    if self.list_bias: raise UserError('a server does not handicap empty lists; leave list_bias out')
-    self.model, self.tokenizer = ServedModel(name), served_tokenizer(name, **kw)
-    self.template = self._choose(self.model, self.tokenizer, adapter=adapter)
-    self.templates, self.bias = {'default': self.template}, {}
-
 # %% ../nbs/15_extract.ipynb #26b4bb94
-@patch
-def _served_decoder(self: Extractor, max_new_tokens):
-    from iepile_nb.lib.served import ServedDecoder
-    from iepile_nb.lib.server import Server
-    url, name = (self.server, None) if isinstance(self.server, str) else self.server
-    server = Server(url)
-    how = server.model_name(name), self.tokenizer, self.template, self.constrain, max_new_tokens
-    return ServedDecoder(server, *how, force=self._choose.keywords['force'])
-
 @patch
 def decoder(self: Extractor, max_new_tokens: int, weigh: bool = False) -> Decoder:
     "How texts are answered; `weigh` measures the confidence of values."
     if self.server and weigh: raise UserError('a server does not say how sure it is; leave the threshold out')
-    if self.server: return self._served_decoder(max_new_tokens)
+    if self.server:
+        from iepile_nb.lib.served import decoder_for
+        return decoder_for(self, max_new_tokens)
     ends = end_ids(self.model, self.tokenizer, self.template)
     return Decoder(self.model, self.tokenizer, ends, self.constrain, max_new_tokens, self.batch_size, weigh,
                    self.bias)
@@ -213,10 +199,13 @@ def calibration(
 def plot_calibration(points: list[tuple[float, float, int]]):
     "The points of `calibration` beside the diagonal; a figure."
     plt = extra('matplotlib.pyplot')
-    fig, ax = plt.subplots(figsize=(4, 4))
-    ax.plot([0, 1], [0, 1], color='grey', lw=1)
-    ax.plot([p for p, *_ in points], [r for _, r, _ in points], 'o-')
-    ax.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel='confidence', ylabel='share that is right')
+    fig, ax = plt.subplots(figsize=(5, 4))
+    ax.plot([0, 1], [0, 1], color='grey', lw=1, label='calibrated')
+    ax.plot([p for p, *_ in points], [r for _, r, _ in points], 'o-', label='this model')
+    for p, r, n in points: ax.annotate(f'{n} values', (p, r), (-6, 3), textcoords='offset points', ha='right')
+    low = max(0, min([p for p, *_ in points], default=0) - .05)
+    ax.set(xlim=(low, 1.005), ylim=(-.02, 1.05), xlabel='confidence', ylabel='share that is right')
+    ax.legend(loc='best')
     plt.close(fig)
     return fig
 

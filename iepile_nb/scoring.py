@@ -62,15 +62,6 @@ def match_counts(
     if alike: _add_halves(wrong, left, alike, res)
     return {k: shared_counts(*n) for k, n in res.items()}
 
-# %% ../nbs/16_score.ipynb #ev1a0010
-def _add_halves(wrong, left, alike, res):
-    "Half a point for what overlaps an annotated thing that is still free, in the order of the answer."
-    for c in wrong:
-        near = next((g for g, n in left.items() if n and g[0] == c[0] and alike(c, g)), None)
-        if near is None: continue
-        left[near] -= 1
-        res[c[0], c[1][0]][0] += .5
-
 # %% ../nbs/16_score.ipynb #d5bc8838
 def gold_items(
     rows: list[Answered], # of one text
@@ -135,6 +126,15 @@ def overlapping(
     "Do two things of one metric agree, but for strings from the text that only overlap?"
     free = task.taken[c[0]]
     return all(text_overlap(a, b, text) if i in free else a == b for i, (a, b) in enumerate(zip(c[1], g[1])))
+
+# %% ../nbs/16_score.ipynb #ev1a0010
+def _add_halves(wrong, left, alike, res):
+    "Half a point for what overlaps an annotated thing that is still free, in the order of the answer."
+    for c in wrong:
+        near = next((g for g, n in left.items() if n and g[0] == c[0] and alike(c, g)), None)
+        if near is None: continue
+        left[near] -= 1
+        res[c[0], c[1][0]][0] += .5
 
 # %% ../nbs/16_score.ipynb #ev1b0010
 MATCHING = 'strict', 'normalised', 'partial', 'offset'

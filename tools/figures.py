@@ -222,23 +222,25 @@ def continuous_batching():
 
 
 def grammar_walk():
-    d = Drawing(760, 262, 'A walk through the grammar of an answer')
+    d = Drawing(760, 268, 'A walk through the grammar of an answer')
     d.text(20, 30, 'Ines Okafor moved to Porto', 15, bold=True)
     d.text(270, 30, 'asked: person, city', 13, SOFT)
-    steps = [('{"person', None), ('": ["', ['": []']), ('Ines', ['Ok', 'moved', 'to', 'Porto']),
-             ('␣', ['"], "', '", "']),
-             ('Okafor', ['O']), ('"], "', ['␣m', '", "']), ('city', None), ('": []}', ['": ["']), ]
+    # what the mask leaves open for the embedded tokenizer
+    steps = [('{"', None), ('person', None), ('": ["', ['"', '": [], "']),
+             ('Ines', ['Okafor', 'to', 'mo', 'a', 'and 28 more']), ('␣', ['"', '", "', '"], "']),
+             ('Okafor', ['O', '"', '", "', '"], "']), ('"], "', ['"', '␣', '", "']), ('city', None),
+             ('": []}', ['"', '": ["'])]
     x = 20
     for token, others in steps:
         w = len(token) * 7.9 + 16
-        colours = GREY if others is None else BLUE
+        colours = GREY if others is None else GREEN
         d.rect(x, 58, w, 30, colours[1], colours[0], 5)
         d.text(x + w / 2, 78, token, 13, colours[0], 'middle', mono=True)
-        d.lines(x + w / 2, 112, others or [], 19, size=12, fill=SOFT, anchor='middle', mono=True)
+        d.lines(x + w / 2, 112, others or [], 19, size=12, fill=BLUE[0], anchor='middle', mono=True)
         d.text(x + w / 2, 50, 'forced' if others is None else '', 11, SOFT, 'middle')
         wide = max([w, *(len(o) * 7.4 + 8 for o in others or [])])
         x += wide + 14
-    d.lines(20, 210, ['blue: the model chose, among the token above and those below it',
+    d.lines(20, 216, ['green: the model chose; blue: what else it might have chosen at that place',
                       'grey: the grammar allows nothing else, so the model is not asked',
                       'never offered: Lagos (not in the text), country (not asked), a missing bracket'], 19, fill=SOFT)
     return d
@@ -268,6 +270,28 @@ def lora():
     d.lines(446, 40, ['4,096 weights are only read;', '512 are trained and saved.'], 20, size=14)
     d.lines(446, 204, ['B begins with zeros: at first', 'nothing is added.', 'Merged: W + scale · B A is one',
                        'matrix again, of the same size.'], 20, fill=SOFT)
+    return d
+
+
+def hits_and_misses():
+    sentences = [('Ines Okafor moved from Porto to Lagos.',
+                  [('Ines Okafor', 'person', True), ('Porto', 'city', False), ('Lagos', 'city', True)],
+                  [('Ines Okafor', 'person', True), ('Lagos', 'city', True)]),
+                 ('Halden Foods sells its mill in Odda.',
+                  [('Halden Foods', 'company', False), ('Odda', 'city', True)],
+                  [('Halden', 'person', False), ('Odda', 'city', True)])]
+    d, unit = Drawing(760, 280, 'Two sentences with what was annotated and what was predicted'), 12
+    for n, (text, gold, found) in enumerate(sentences):
+        y = 62 + n * 106
+        d.text(20, y - 24, 'annotated', 12, SOFT)
+        d.text(20, y + 30, 'predicted', 12, SOFT)
+        for i, c in enumerate(text): d.text(110 + (i + .5) * unit, y, c, 18, anchor='middle', mono=True)
+        for items, top, bad in ((gold, y - 40, GREY), (found, y + 14, ORANGE)):
+            for value, label, hit in items:
+                colours, x, w = GREEN if hit else bad, 110 + text.index(value) * unit, len(value) * unit
+                d.rect(x, top, w, 22, colours[1], colours[0], 4, '' if hit else '4 3')
+                d.text(x + w / 2, top + 15, label, 12, colours[0], 'middle')
+    d.text(20, 254, 'green: a true positive, on both sides; grey: a miss; orange: a false positive', 12, SOFT)
     return d
 
 
@@ -308,7 +332,7 @@ def bootstrap():
 
 
 FIGURES = (pipeline, label_batches, hard_negatives, loss_mask, kv_cache, continuous_batching, grammar_walk, lora,
-           bootstrap)
+           hits_and_misses, bootstrap)
 
 if __name__ == '__main__':
     sys.path.insert(0, str(ROOT))

@@ -27,6 +27,8 @@ def answer_html(
             sure = f'{found.confidence[value]:.0%}' if value in found.confidence else '–'
             rows.append((label, part, value, sure, 'yes' if value in found.text else 'no'))
     head = 'label', 'part', 'value', 'confidence', 'in the text'
+    filled = [column for column in zip(head, *rows) if any(column[1:])] # entities have no part
+    head, *rows = zip(*filled) if rows else (head,)
     table = render_table(head, rows, 'html') if rows else '<p>nothing was found</p>'
     problems = ''.join(f'<p>{escape(p)}</p>' for p in found.problems)
     answer = f'<pre style="white-space:pre-wrap">{escape(encode(dict(found)))}</pre>'

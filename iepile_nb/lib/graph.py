@@ -55,15 +55,16 @@ def _layout(g):
 
 # %% ../../nbs/lib/graph.ipynb #a84307f5
 def _edge(a, b, names, wide):
-    "An arrow that ends at the box of its object, with its names."
+    "An arrow that ends at the box of its object, and its names, which stand on the ground of the page."
     (x, y), (u, v) = a, b
     dx, dy = u - x, v - y
     part = min(wide / 2 / max(abs(dx), .1), 15 / max(abs(dy), .1), .5)
     end = f'x2="{u - dx * part:.0f}" y2="{v - dy * part:.0f}"'
     middle = f'x="{(x + u) / 2:.0f}" y="{(y + v) / 2 - 4:.0f}"'
     return (f'<line x1="{x:.0f}" y1="{y:.0f}" {end} stroke="currentColor" opacity=".5" '
-            'marker-end="url(#arrow)"/>'
-            f'<text {middle} font-size="11" fill="currentColor" opacity=".8">{escape(" · ".join(names))}</text>')
+            'marker-end="url(#arrow)"/>',
+            f'<text {middle} font-size="11" fill="currentColor" stroke="Canvas" stroke-width="4" '
+            f'paint-order="stroke">{escape(" · ".join(names))}</text>')
 
 def _box(at, name):
     x, y, w = *at, _width(name)
@@ -81,7 +82,8 @@ def draw(g) -> str: # SVG without scripts; names are escaped
     at, w, h = _layout(g)
     joined = {}
     for s, o, relation in g.edges(keys=True): joined.setdefault((s, o), []).append(relation)
-    lines = ''.join(_edge(at[s], at[o], names, _width(o)) for (s, o), names in joined.items())
+    arrows = [_edge(at[s], at[o], names, _width(o)) for (s, o), names in joined.items()]
+    lines = ''.join(part for parts in zip(*arrows) for part in parts) # names over all arrows
     boxes = ''.join(_box(place, name) for name, place in at.items())
     return (f'<svg viewBox="0 0 {w:.0f} {h:.0f}" style="max-width:{w:.0f}px;width:100%" '
             f'font-family="sans-serif" font-size="13" text-anchor="middle"><defs>{_ARROW}</defs>{lines}{boxes}</svg>')

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['STRING', 'TEXT', 'PROBE', 'gbnf', 'json_schema', 'as_in_text', 'held_to_text', 'ServedModel', 'served_tokenizer',
-           'escaped_row', 'ServedRequestMaker', 'Ways', 'probes', 'ServedDecoder']
+           'escaped_row', 'ServedRequestMaker', 'Ways', 'probes', 'ServedDecoder', 'connect', 'decoder_for']
 
 # %% ../../nbs/lib/served.ipynb #5d098c77
 import json, re
@@ -351,3 +351,23 @@ def tell(self: ServedDecoder):
             'recut': 'prompts were read by the server with another number of tokens'}
     for kind, what in said.items():
         if n := self.told[kind]: log.info('%d %s', n, what)
+
+# %% ../../nbs/lib/served.ipynb #247baf9e
+def connect(
+    ex: 'Extractor',
+    name: str,            # of the model
+    adapter: str | None,  # its folder, for the template
+    hub: dict,            # for `served_tokenizer`
+):
+    "Give an `Extractor` a model that a server has."
+    if ex.list_bias: raise UserError('a server does not handicap empty lists; leave list_bias out')
+    ex.model, ex.tokenizer = ServedModel(name), served_tokenizer(name, **hub)
+    ex.template = ex._choose(ex.model, ex.tokenizer, adapter=adapter)
+    ex.templates, ex.bias = {'default': ex.template}, {}
+
+def decoder_for(ex: 'Extractor', max_new_tokens: int) -> ServedDecoder:
+    "How a server answers the rows of an `Extractor`."
+    url, name = (ex.server, None) if isinstance(ex.server, str) else ex.server
+    server = Server(url)
+    how = server.model_name(name), ex.tokenizer, ex.template, ex.constrain, max_new_tokens
+    return ServedDecoder(server, *how, force=ex._choose.keywords['force'])
