@@ -246,7 +246,7 @@ def ends_in_value(code):
 
 def measures(b):
     "Exported lines, cells, longest exported run without a value, share with one, words per code line."
-    codes = [c for c in b.codes if not is_hidden(c)]
+    codes = [c for c in b.codes if not is_hidden(c) and (is_exported(c) or not is_imports(c))]
     run = longest = 0
     for c in codes:
         if is_exported(c): run += code_lines([c])
