@@ -163,17 +163,17 @@ def mask_logits(
     barred, held = torch.zeros_like(free), list(rows)
     barred[held] = ~free[held]
     scores = scores.masked_fill(barred, float('-inf'))
-    lean(scores, {i: w for i, w in rows.items() if w.leaning})
+    lean(scores, rows)
     return scores
 
 # %% ../nbs/14_grammar.ipynb #3422b5cc
 class ConstrainedWriter:
     "An answer that keeps to a grammar."
     mask_logits = staticmethod(mask_logits)
-    def __init__(self, tokenizer, matcher, max_new_tokens: int, bias: ListBias | None = None):
+    def __init__(self, tokenizer, matcher, max_new_tokens: int, bias: ListBias | None = None, copies=None):
         self.ll, self.matcher, self.room = guide_tokenizer(tokenizer)[0], matcher, max_new_tokens
         self.tokens, self.scores, self.chosen, self.done = [], [], [], False # chosen: places of tokens
-        self.leaning = bias and Leaning(bias)
+        self.leaning = Leaning(bias, copies)
         self._read(self._add_forced())
 
     def take(self, token: int, score: float | None = None) -> list[int]:
@@ -187,7 +187,7 @@ class ConstrainedWriter:
         return new
 
     def _read(self, new):
-        if self.leaning: self.leaning.place.read(self.ll.decode_bytes(new).decode('latin1'))
+        self.leaning.place.read(self.ll.decode_bytes(new).decode('latin1'))
         return new
 
 # %% ../nbs/14_grammar.ipynb #597531dc
@@ -213,12 +213,18 @@ def _join_repeated(repeated, pairs):
         obj[k] = {**obj[k], **v} if isinstance(obj.get(k), dict) and isinstance(v, dict) else v
     return obj
 
+def _drop_last(items):
+    "Take the last item of a list away if it stands there before; was it so?"
+    return isinstance(items, list) and items.count(items[-1]) > 1 and bool(items.pop() or True)
+
 @patch(as_prop=True)
 def text(self: ConstrainedWriter) -> str:
     text, repeated = self.ll.decode_bytes(self.tokens).decode('utf-8', 'replace').strip(), []
     if self.matcher.is_error():
         log.warning('an answer broke off: %s', self.matcher.get_error().splitlines()[0])
-    elif self.done: obj = json.loads(text, object_pairs_hook=partial(_join_repeated, repeated))
+    elif self.done:
+        obj = json.loads(text, object_pairs_hook=partial(_join_repeated, repeated))
+        repeated += [key for key in self.leaning.cut if _drop_last(obj.get(key))]
     return encode(obj) if repeated else text
 
 # %% ../nbs/14_grammar.ipynb #a0a2c40f

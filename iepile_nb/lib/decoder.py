@@ -9,6 +9,7 @@ __all__ = ['DECODING_MODES', 'Answer', 'whole_characters', 'whole_items', 'repai
 # %% ../../nbs/lib/decoder.ipynb #6d5dcb97
 import json, re
 from bisect import bisect_right
+from functools import partial
 from itertools import accumulate, chain
 from typing import Any, Callable, Iterable, Iterator, NamedTuple
 
@@ -138,7 +139,8 @@ def writer(self: Decoder, request: Request, mode: str):
     except UserError as e:
         log.warning('a row is answered freely: %s', e)
         return self.writer(request, 'free')
-    return ConstrainedWriter(self.tokenizer, matcher, self.max_new_tokens, self.bias.get(request.task.name))
+    bias, copies = self.bias.get(request.task.name), partial(request.task.copies, text=request.text)
+    return ConstrainedWriter(self.tokenizer, matcher, self.max_new_tokens, bias, copies)
 
 # %% ../../nbs/lib/decoder.ipynb #3406345e
 @patch

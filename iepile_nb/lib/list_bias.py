@@ -8,11 +8,17 @@ __all__ = ['CHOICES', 'CHOSEN', 'OTHER', 'ListBias', 'read_bias', 'list_biases',
 
 # %% ../../nbs/lib/list_bias.ipynb #be292b55
 import json, re
+from collections import Counter
+from copy import copy
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import product
+from typing import Callable
+
+from fastcore.basics import patch
 
 from .io import UserError
+from ..questions import NAN, Task
 from ..tasks import TASKS
 
 # %% ../../nbs/lib/list_bias.ipynb #3f7ff018
@@ -94,33 +100,56 @@ def token_choices(ll) -> dict: # {(last, depth): ({token: choice}, {choice: toke
 # %% ../../nbs/lib/list_bias.ipynb #a23b3630
 class Place:
     "Where in an answer its text has come to."
-    def __init__(self): self.last, self.depth, self._key, self._skip = ' ', 0, '', False
+    def __init__(self):
+        self.last, self.depth, self._key, self._skip = ' ', 0, '', False
+        self.items, self._item, self._complete = Counter(), '', '' # of the list: items, begun, last
 
     def label(self, piece: str = '') -> str:
         "The label whose list comes next or is written; the next token may bring the rest of it."
         rest = piece.partition('"')[0] if self.last == 's' and self.depth == 1 else ''
         return json.loads(f'"{self._key}{rest}"'.encode('latin1'))
 
-    def read(self, piece: str): # a character for each byte
-        "Go on with the text of a token."
-        for c in piece:
-            if self.last == 's': self._in_string(c)
-            elif c != ' ': self._outside(c)
+    def closes(self, piece: str) -> str: # as in the answer, without blanks between strings; '' if none
+        "The item that is complete when a token brings the comma or the bracket behind it."
+        there = copy(self)
+        there.items, there._complete = Counter(), ''
+        there.read(piece)
+        return there._complete
 
-    def _in_string(self, c):
-        if c == '"' and not self._skip: self.last = '"'
-        elif self.depth == 1: self._key += c
-        self._skip = c == '\\' and not self._skip
+# %% ../../nbs/lib/list_bias.ipynb #d3b4b8ac
+@patch
+def read(self: Place, piece: str): # a character for each byte
+    "Go on with the text of a token."
+    for c in piece:
+        if self.last == 's': self._in_string(c)
+        elif c != ' ': self._outside(c)
 
-    def _outside(self, c):
-        if c == '"' and self.depth == 1: self._key = ''
-        self.depth += (c in '[{') - (c in ']}')
-        self.last = 's' if c == '"' else c if c in '[{}' else ' '
+@patch
+def _in_string(self: Place, c):
+    if c == '"' and not self._skip: self.last = '"'
+    elif self.depth == 1: self._key += c
+    if self.depth > 1: self._item += c
+    self._skip = c == '\\' and not self._skip
+
+# %% ../../nbs/lib/list_bias.ipynb #717710e0
+@patch
+def _outside(self: Place, c):
+    if c == '"' and self.depth == 1: self._key = ''
+    if self.depth == 2 and c in ',]}': self._complete = self._item
+    if self.depth == 2 and c == ',':
+        self.items[self._item] += 1
+        self._item = ''
+    elif self.depth > 1: self._item += c
+    self.depth += (c in '[{') - (c in ']}')
+    if self.depth < 2: self.items, self._item = Counter(), ''
+    self.last = 's' if c == '"' else c if c in '[{}' else ' '
 
 # %% ../../nbs/lib/list_bias.ipynb #ed3826cd
 class Leaning:
-    "A bias for the writer of one answer, and what it has seen."
-    def __init__(self, bias: ListBias): self.bias, self.place, self.margins = bias, Place(), []
+    "Where the writer of one answer does not take the best token, and what it has seen."
+    def __init__(self, bias: ListBias | None = None, copies: Callable | None = None): # see `copies`; None: 1
+        self.bias, self.copies = bias, copies or (lambda item: 1)
+        self.place, self.margins, self.cut = Place(), [], [] # cut: labels whose lists went round in circles
 
     def instead(
         self,
@@ -128,22 +157,58 @@ class Leaning:
         best: int,        # the token that would be taken
         ll,               # the tokenizer, see `guide_tokenizer`
     ) -> int:             # the token that is taken
-        "The token that is taken when the side that says less has its handicap."
+        "The token that is taken when the side that says less has its handicap, and repeats end a list."
         kinds, tokens = token_choices(ll)[self.place.last, min(self.place.depth, 3)]
         if not (kind := kinds.get(best)) or not len(others := tokens[OTHER[kind]]): return best
+        piece = ll.decode_bytes([best]).decode('latin1')
+        again = CHOSEN[kind] == 'end' and self.repeats(piece)
+        if self.bias is None and not again: return best
         score, k = scores[others.to(scores.device)].max(0)
-        ahead, less = (scores[best] - score).item(), kind in ('empty', 'end')
-        about, label = CHOSEN[kind], self.place.label(ll.decode_bytes([best]).decode('latin1'))
-        if about == 'empty': self.margins.append((label, ahead if less else -ahead))
-        handicap = self.bias.of(about, label)
-        return others[k].item() if ahead < (handicap if less else -handicap) else best
+        ahead = (scores[best] - score).item() # infinite where the other side is not allowed
+        return others[k].item() if ahead < self.limit(kind, ahead, self.place.label(piece), again) else best
+
+# %% ../../nbs/lib/list_bias.ipynb #4f2915ca
+@patch
+def limit(
+    self: Leaning,
+    kind: str,     # what the best token decides, see `choice`
+    ahead: float,  # by how much it is better than the best one that decides the other way
+    label: str,    # whose list it is
+    again: bool,   # does it complete an item that the list has already?
+) -> float:        # what it would have to be ahead
+    "How much better a token must be to be taken, in nats."
+    if again and (kind == 'end' or ahead < float('inf')): self.cut.append(label)
+    if again: return float('inf' if kind == 'more' else '-inf')
+    about, less = CHOSEN[kind], kind in ('empty', 'end')
+    if about == 'empty': self.margins.append((label, ahead if less else -ahead))
+    return self.bias.of(about, label) * (1 if less else -1)
+
+# %% ../../nbs/lib/list_bias.ipynb #9c51bcf6
+@patch
+def copies(
+    self: Task,
+    item: str,  # as it stands in an answer, a character for each byte
+    text: str,
+) -> int:
+    "How often an item may stand in the list of an answer about a text."
+    if self.dedup: return 1
+    try: said = json.loads(item.encode('latin1'))
+    except ValueError: return 1 # an entity with its attributes
+    trigger = said if isinstance(said, str) else said.get('trigger') or NAN
+    return 1 if trigger == NAN else max(1, text.count(trigger))
+
+@patch
+def repeats(self: Leaning, piece: str) -> bool:
+    "Does a token complete an item that the list has as often as it may?"
+    item = self.place.closes(piece)
+    return self.place.items[item] >= self.copies(item) if item else False
 
 # %% ../../nbs/lib/list_bias.ipynb #0f23b97f
 def lean(
     scores,     # of the next token, [rows, vocabulary], -inf where a token is not allowed; changed in place
     rows: dict, # {number of a row: its writer, with `leaning` and `ll`}
 ):
-    "Give the best score to the tokens that are taken for their bias."
+    "Give the best score to the tokens that are taken instead of the best."
     best = scores.argmax(-1).tolist()
     for i, w in rows.items():
         token = w.leaning.instead(scores[i], best[i], w.ll)

@@ -1,7 +1,9 @@
 "A handicap for empty lists changes that choice alone; tuning finds one only where it is surely better."
 import json
+from functools import partial
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -45,12 +47,15 @@ def test_choices_are_seen_however_the_text_is_cut(task, data):
     # a piece that decides twice is known by its first choice, so some may be passed over, never made up
     wanted = list(decisions(ANSWERS[task]))
     assert all(pair in wanted for pair in seen)
-    place, seen = Place(), []
+    place, seen, items = Place(), [], []
     for c in text:
         kind = choice(place.last, min(place.depth, 3), c)
         if kind in OTHER: seen.append((place.label(), kind))
+        if kind == 'more': items.append(place.closes(c))
         place.read(c)
     assert seen == wanted
+    lists = [v for v in ANSWERS[task].values() if isinstance(v, list)]
+    if lists: assert [json.loads(i) for i in items] == [item for v in lists for item in v[:-1]]
 
 
 @pytest.fixture(scope='module')
@@ -87,6 +92,35 @@ def test_ends_of_lists(tiny):
     more = answered(tiny, task, questions, text, ListBias(0., 50.), room=40)[0]['person']
     less = answered(tiny, task, questions, text, ListBias(0., -50.))[0]['person']
     assert more[:len(plain)] == plain and len(more) > len(plain) and less == plain[:1]
+    assert len({*more}) == len(more)
+
+
+@pytest.mark.parametrize('task, item, text, n', [
+    ('NER', '"Lagos"', 'Lagos, Lagos, Lagos', 1), ('EET', '"shut"', 'It shut as they shut it.', 2),
+    ('EET', '"open"', 'It shut.', 1), ('KG', '"Ines":{}', 'Ines, Ines', 1),
+    ('RE', '{"subject":"a","object":"b"}', 'a b a b', 1), ('EEA', '{"place":"Odda"}', 'Odda, Odda', 1),
+    ('EE', '{"trigger":"shut","arguments":{}}', 'It shut as they shut it.', 2),
+    ('EE', '{"trigger":"NAN","arguments":{"place":"Odda"}}', 'NAN NAN', 1)])
+def test_how_often_an_item_may_stand_in_a_list(task, item, text, n):
+    assert TASKS[task].copies(item, text) == n
+
+
+@pytest.mark.parametrize('task', ['NER', 'EET'])
+def test_a_list_that_goes_round_in_circles_ends(tiny, task):
+    _, tokenizer = tiny
+    text, questions = 'Ines and Tove met; Ines left, Tove stayed.', [Question('person'), Question('city')]
+    matcher = answer_matcher(tokenizer, TASKS[task], questions, text)
+    copies = partial(TASKS[task].copies, text=text)
+    writer = ConstrainedWriter(tokenizer, matcher, 200, None, copies)
+    wanted = '{"person": [' + ', '.join(['"Ines", "Tove"'] * 9)
+    while not writer.done: # as a model would that wants this, token by token
+        said = writer.ll.decode_bytes(writer.tokens).decode()
+        left = tokenizer.encode(wanted[len(said):], add_special_tokens=False) if wanted.startswith(said) else []
+        scores = torch.zeros(1, writer.ll.vocab_size)
+        scores[0, left[:1]] = 9.
+        writer.take(writer.mask_logits(scores, {0: writer}).argmax().item())
+    n = 1 if task == 'NER' else 2
+    assert json.loads(writer.text)['person'] == ['Ines', 'Tove'] * n
 
 
 def test_the_same_in_batches(tiny):
