@@ -115,7 +115,8 @@ def test_a_list_that_goes_round_in_circles_ends(tiny, task):
     wanted = '{"person": [' + ', '.join(['"Ines", "Tove"'] * 9)
     while not writer.done: # as a model would that wants this, token by token
         said = writer.ll.decode_bytes(writer.tokens).decode()
-        left = tokenizer.encode(wanted[len(said):], add_special_tokens=False) if wanted.startswith(said) else []
+        left = wanted[len(said):] if wanted.startswith(said) else ''
+        left = tokenizer.encode(left, add_special_tokens=False)
         scores = torch.zeros(1, writer.ll.vocab_size)
         scores[0, left[:1]] = 9.
         writer.take(writer.mask_logits(scores, {0: writer}).argmax().item())
