@@ -3,8 +3,8 @@
     python benchmarks/real.py --data FOLDER                  # two datasets, 100 records each, on a processor
     python benchmarks/real.py --data FOLDER --records 0,25,50,100,200 --datasets CrossNER_AI,bc5cdr,SciERC_pairs
 
-Datasets are folders with schema.json, train.json and test.json; dev.json, where there is one, tunes the
-handicap of empty lists. Each cell is kept under `--work` as soon as it is measured, so a run that is stopped
+Datasets are folders with schema.json, train.json and test.json. The handicap of empty lists is tuned on texts of
+dev.json, or where there is none, on training texts that are not learned from. Each cell is kept under `--work` as soon as it is measured, so a run that is stopped
 goes on; the results are those of all cells that are kept there. Rows: MODEL.DATASET.RECORDS.MODE.f1, in percent, with 95% intervals over texts (event_f1 and argument_f1
 of events). 0 records is the base, and the modes are span, free (what the model writes by itself) and tuned
 (span, with the handicap that the dev texts gave).
@@ -49,7 +49,15 @@ class Dataset:
         self.train = read('train')
         self.schema = read_schema(folder/'schema.json', self.task, spo_triples(self.train))
         self.test = sample(read('test'), n_test, self.name, 'test')
-        self.dev = sample(read('dev'), n_dev, self.name, 'dev') if (folder/'dev.json').is_file() else []
+        self.n_dev, self.dev_file = n_dev, read('dev') if (folder/'dev.json').is_file() else []
+
+    def learned(self, n): return sample(self.train, n, self.name, 'train')
+
+    def dev(self, n):
+        "Records to tune on: of dev.json, or else some that are not among the n to learn from."
+        own = {r['text'] for r in self.learned(n)}
+        rest = self.dev_file or [r for r in self.train if r['text'] not in own]
+        return sample(rest, self.n_dev, self.name, 'dev')
 
     def rows(self, records, split):
         return list(convert(records, self.schema, self.task, self.language, split, source=self.name))
@@ -83,11 +91,9 @@ def score(data, model, tokenizer, mode, bias=None):
 
 def learned(data, name, n, folder):
     "The adapter of a training on n records, and what it took."
-    write_jsonl(folder/'train.json', data.rows(sample(data.train, n, data.name, 'train'), 'train'))
+    write_jsonl(folder/'train.json', data.rows(data.learned(n), 'train'))
     options = {'train_file': folder/'train.json', 'save_strategy': 'epoch', 'save_total_limit': 1}
-    if data.dev:
-        write_jsonl(folder/'dev.json', data.answered(data.dev))
-        options |= {'valid_file': folder/'dev.json'}
+    if write_jsonl(folder/'dev.json', data.answered(data.dev(n))): options |= {'valid_file': folder/'dev.json'}
     start = time.process_time()
     record = train(output_dir=folder/'lora', preset=name, disable_tqdm=True, tuner=tune_trained, **options)
     losses = [e['loss'] for e in record['log'] if 'loss' in e]
@@ -114,7 +120,7 @@ def measure(name, data, sizes, modes, work):
             if all(ListBias(**t['bias']) == ListBias() for t in trained['tuning'].values()):
                 return cell(own/'span.json', dict) # nothing was surely better, so it is the same
             return score(data, *load_model(model, str(own/'lora'), **how), 'span', bias)
-        if data.dev: yield n, 'tuned', cell(own/'tuned.json', tuned)
+        if trained['tuning']: yield n, 'tuned', cell(own/'tuned.json', tuned)
 
 
 def rows_of(work):
