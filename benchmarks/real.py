@@ -4,10 +4,11 @@
     python benchmarks/real.py --data FOLDER --records 0,25,50,100,200 --datasets CrossNER_AI,bc5cdr,SciERC_pairs
 
 Datasets are folders with schema.json, train.json and test.json. The handicap of empty lists is tuned on texts of
-dev.json, or where there is none, on training texts that are not learned from. Each cell is kept under `--work` as soon as it is measured, so a run that is stopped
-goes on; the results are those of all cells that are kept there. Rows: MODEL.DATASET.RECORDS.MODE.f1, in percent, with 95% intervals over texts (event_f1 and argument_f1
-of events). 0 records is the base, and the modes are span, free (what the model writes by itself) and tuned
-(span, with the handicap that the dev texts gave).
+dev.json, or where there is none, on training texts that are not learned from. Each cell is kept under `--work` as
+soon as it is measured, so a run that is stopped goes on; the results are those of all cells that are kept there.
+Rows: MODEL.DATASET.RECORDS.MODE.f1, in percent, with 95% intervals over texts (event_f1 and argument_f1 of events).
+0 records is the base, and the modes are span, free (what the model writes by itself) and tuned (span, with the
+handicap that the dev texts gave).
 """
 import json
 import logging

@@ -191,7 +191,9 @@ def tune_trained(
     found = tune_bias(decoder, template, rows, cutoff_len)
     model.train(was)
     for task, t in found.items():
-        gain = f'F1 {t["plain_f1"]:.1f} without, {t["f1"]:.1f} with a handicap of {t["bias"]["empty"]:g} nats'
+        empty, end = t['bias']['empty'], t['bias']['end']
+        gain = (f'F1 {t["plain_f1"]:.1f} without, {t["f1"]:.1f} with a handicap of {empty:g} nats' +
+                f' ({end:g} for ends of lists)' * bool(end))
         better = t['bias'] != asdict(ListBias())
         log.info('%s, empty lists on %d held-out rows: %s', task, t['rows'],
                  gain if better else f'no handicap is surely better (F1 {t["plain_f1"]:.1f})')
