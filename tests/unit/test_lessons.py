@@ -6,7 +6,7 @@ import layout
 import pytest
 from conftest import ROOT
 
-from iepile_nb.lib.formats import IMPORTERS
+from iepile_nb.records import IMPORTERS # with all of them
 
 LESSONS = [b for b in layout.notebooks() if b.is_lesson and re.match(r'\d\d_', b.path.name)]
 NAMES = ['index.ipynb', *(b.path.name for b in LESSONS)]
