@@ -15,7 +15,7 @@ from fastcore.basics import patch
 from .questions import NAN, NER, Question, RE, Task, encode, output, unique
 from .lib.closing import closing_tokens, in_string, spelled_out
 from .lib.io import UserError, log
-from .lib.list_bias import Leaning, ListBias, lean
+from .lib.list_bias import Leaning, ListBias, drop_last, lean
 from .tasks import EE, EEA, KG
 
 # %% ../nbs/14_grammar.ipynb #1f3d5806
@@ -213,10 +213,6 @@ def _join_repeated(repeated, pairs):
         obj[k] = {**obj[k], **v} if isinstance(obj.get(k), dict) and isinstance(v, dict) else v
     return obj
 
-def _drop_last(items):
-    "Take the last item of a list away if it stands there before; was it so?"
-    return isinstance(items, list) and items.count(items[-1]) > 1 and bool(items.pop() or True)
-
 @patch(as_prop=True)
 def text(self: ConstrainedWriter) -> str:
     text, repeated = self.ll.decode_bytes(self.tokens).decode('utf-8', 'replace').strip(), []
@@ -224,7 +220,7 @@ def text(self: ConstrainedWriter) -> str:
         log.warning('an answer broke off: %s', self.matcher.get_error().splitlines()[0])
     elif self.done:
         obj = json.loads(text, object_pairs_hook=partial(_join_repeated, repeated))
-        repeated += [key for key in self.leaning.cut if _drop_last(obj.get(key))]
+        repeated += [key for key in self.leaning.cut if drop_last(obj.get(key))]
     return encode(obj) if repeated else text
 
 # %% ../nbs/14_grammar.ipynb #a0a2c40f

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['CHOICES', 'CHOSEN', 'OTHER', 'ListBias', 'read_bias', 'list_biases', 'choice', 'token_choices', 'Place', 'Leaning',
-           'lean']
+           'drop_last', 'lean']
 
 # %% ../../nbs/lib/list_bias.ipynb #be292b55
 import json, re
@@ -202,6 +202,13 @@ def repeats(self: Leaning, piece: str) -> bool:
     "Does a token complete an item that the list has as often as it may?"
     item = self.place.closes(piece)
     return self.place.items[item] >= self.copies(item) if item else False
+
+# %% ../../nbs/lib/list_bias.ipynb #f28b2698
+def drop_last(items) -> bool:
+    "Take the last item of a list away if it stands there before; was it so?"
+    twice = isinstance(items, list) and bool(items) and items[-1] in items[:-1]
+    if twice: items.pop()
+    return twice
 
 # %% ../../nbs/lib/list_bias.ipynb #0f23b97f
 def lean(
