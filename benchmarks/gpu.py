@@ -6,10 +6,10 @@ models on real data, and the paper's claims. Sections come in order of worth; ea
 
 `train.*`: rows of IEPile's length (400 tokens, 60 of them answer), LoRA of rank 16 on all linear layers, ours
 (rows share what they begin with) and the original's recipe (rows padded to a multiple of 4, things computed
-twice, logits for every token), in bf16 and on a base in nf4. Tokens are those of the rows, however they are
+twice, logits for every token), in bf16 and on a base in nf4; and trl's SFTTrainer with packing, by its own
+count of tokens, where it is installed (`pip install trl`). Tokens are those of the rows, however they are
 batched. MFU counts 4 N operations a token, as the base is frozen, against the speed of a large product of
-matrices on the same card. `trl` is left out where trl is not installed. `predict.*`: rows/s by the original's
-loop, free and span. `real.*` and `claims.*`: see real.py and claims.py.
+matrices on the same card. `predict.*`: rows/s by the original's loop, free and span. `real.*` and `claims.*`: see real.py and claims.py.
 """
 import json
 import subprocess
@@ -21,7 +21,9 @@ from pathlib import Path
 import torch
 from common import ROOT, arguments, write
 from infer import SHAPES, demo_rows, speed
-from transformers import AutoModelForCausalLM, AutoTokenizer, DataCollatorForSeq2Seq, LlamaConfig
+from train import has_trl, trls
+from transformers import (AutoModelForCausalLM, AutoTokenizer, DataCollatorForSeq2Seq, LlamaConfig,
+                          TrainerCallback)
 
 from iepile_nb.base import quantization, tiny_path
 from iepile_nb.lib.io import record_rng
@@ -108,8 +110,29 @@ def tokens_per_second(model, loss_of, rows, size, steps, pad):
     return n / (time.monotonic() - start), memory
 
 
+class Clock(TrainerCallback):
+    "(when, tokens so far by the trainer's own count) after each step."
+    def __init__(self): self.seen = []
+
+    def on_log(self, args, state, control, logs=None, **kw):
+        if 'num_tokens' in logs: self.seen.append((time.monotonic(), logs['num_tokens']))
+
+
+def trls_speed(model, rows, size, tokenizer):
+    "The same of trl's trainer."
+    cuda, clock = torch.cuda.is_available(), Clock()
+    with tempfile.TemporaryDirectory() as folder:
+        run = trls(rows, tokenizer, folder, model, size, use_cpu=not cuda, bf16=cuda)
+        run.add_callback(clock)
+        if cuda: torch.cuda.reset_peak_memory_stats()
+        run.train()
+    (start, before), *_, (end, after) = clock.seen
+    memory = torch.cuda.max_memory_allocated() / 2**30 if cuda else 0.
+    return (after - before) / (end - start), memory
+
+
 def training(o, bits):
-    "Tokens/s and memory of both recipes."
+    "Tokens/s and memory of the recipes."
     shape, device = (SMOKE, 'cpu') if o.smoke else (SHAPES['7b'], 'cuda:0')
     size, steps, name = (4, 2, 'smoke') if o.smoke else (16, 6, '7b')
     peak = peak_speed(device, torch.bfloat16, 1024 if o.smoke else 8192)
@@ -119,21 +142,22 @@ def training(o, bits):
     rows = made_up_rows(size * (steps + 2))
     model = add_lora(base, r=16, dropout=0.).train()
     exact = attend_by_rows(base, max(len(r.input_ids) for r in rows))
-    out = [(f'train.{name}.{bits}bit.peak', peak / 1e12, 'TFLOP/s of a product of matrices')]
-    rates = {}
-    for who, loss_of in (('ours', our_loss), ('original', originals_loss)):
-        if who == 'original':
-            base.set_attn_implementation('sdpa')
-            model.enable_input_require_grads()
-            model.activation_checkpointing_enable({'use_reentrant': False})
-        rates[who], memory = tokens_per_second(model, loss_of, rows, size, steps, tokenizer.pad_token_id)
-        key = f'train.{name}.{bits}bit.{who}'
-        out += [(f'{key}.tokens_per_s', rates[who], 'tokens/s'),
-                (f'{key}.mfu', 100 * 4 * weights * rates[who] / peak, '% of the peak'),
-                (f'{key}.memory', memory, 'GiB')]
-    ratio = rates['ours'] / rates['original']
-    return out + [(f'train.{name}.{bits}bit.vs_original_ratio', ratio, 'tokens/s of ours per one of theirs'),
-                  (f'train.{name}.{bits}bit.exact', float(exact), '1 = rows that share a start stay apart')]
+    speed_of = lambda loss: tokens_per_second(model, loss, rows, size, steps, tokenizer.pad_token_id)
+    found = {'ours': speed_of(our_loss)}
+    base.set_attn_implementation('sdpa')
+    if has_trl(): found['trl'] = trls_speed(model, rows, size, tokenizer)
+    model.enable_input_require_grads()
+    model.activation_checkpointing_enable({'use_reentrant': False})
+    found['original'] = speed_of(originals_loss)
+    key = f'train.{name}.{bits}bit'
+    out = [(f'{key}.peak', peak / 1e12, 'TFLOP/s of a product of matrices')]
+    for who, (rate, memory) in found.items():
+        out += [(f'{key}.{who}.tokens_per_s', rate, 'tokens/s'),
+                (f'{key}.{who}.mfu', 100 * 4 * weights * rate / peak, '% of the peak'),
+                (f'{key}.{who}.memory', memory, 'GiB')]
+    out += [(f'{key}.vs_{who}_ratio', found['ours'][0] / rate, 'tokens/s of ours per one of theirs')
+            for who, (rate, _) in found.items() if who != 'ours']
+    return out + [(f'{key}.exact', float(exact), '1 = rows that share a start stay apart')]
 
 
 def prediction(o, bits):

@@ -86,20 +86,20 @@ def originals(encoded, tokenizer, folder):
                    data_collator=DataCollatorForSeq2Seq(tokenizer, pad_to_multiple_of=4))
 
 
-def trls(encoded, tokenizer, folder):
-    "trl with packing; sequences of the longest row's length, as many a step as hold eight rows."
+def trls(encoded, tokenizer, folder, model=None, rows=BATCH, use_cpu=True, bf16=False):
+    "trl with packing; sequences of the longest row's length, as many a step as hold eight rows (or as told)."
     from datasets import Dataset
     from trl import SFTConfig, SFTTrainer
     longest, total = max(len(r.input_ids) for r in encoded), sum(len(r.input_ids) for r in encoded)
-    size = max(1, round(BATCH * total / len(encoded) / longest))
+    size = max(1, round(rows * total / len(encoded) / longest))
     args = SFTConfig(
         output_dir=str(folder), per_device_train_batch_size=size, num_train_epochs=1, learning_rate=RATE,
-        seed=SEED, save_strategy='no', use_cpu=True, packing=True, completion_only_loss=True,
-        max_length=longest, bf16=False, disable_tqdm=True,
+        seed=SEED, save_strategy='no', use_cpu=use_cpu, packing=True, completion_only_loss=True,
+        max_length=longest, bf16=bf16, disable_tqdm=True,
         report_to='none', gradient_checkpointing=False, logging_steps=1)
     def as_row(r): return {'input_ids': r.input_ids, 'completion_mask': [int(l != -100) for l in r.labels]}
     data = Dataset.from_list([as_row(r) for r in encoded])
-    return SFTTrainer(model=usual_model(), args=args, train_dataset=data, processing_class=tokenizer)
+    return SFTTrainer(model=model or usual_model(), args=args, train_dataset=data, processing_class=tokenizer)
 
 
 class Unpacked(Trainer):
