@@ -16,7 +16,7 @@ import torch
 from .base import adapter_base, load_base, model_name # before peft: it silences what peft imports
 from .lib.adapters import check_kind, put_adapter, weights_file
 from .lib.io import UserError, log
-from .lib.lean import lean_dropout
+from .lib.lean import SummedLoss, lean_dropout
 from .lib.stored import read_object
 from peft import LoraConfig, PeftModel, get_peft_model
 from peft.utils import ModulesToSaveWrapper
@@ -97,9 +97,9 @@ def answer_loss(
     "The mean loss of the answers of a batch; the same as the model's own, for less."
     labels = batch['labels']
     inputs = {k: v for k, v in batch.items() if k not in ('places', 'labels')}
-    with logits_at(model, batch['places']): logits = (net or model)(**inputs, use_cache=False).logits.float()
+    with logits_at(model, batch['places']): logits = (net or model)(**inputs, use_cache=False).logits
     # with a model on several GPUs the logits may lie on another one than the batch
-    loss = torch.nn.functional.cross_entropy(logits, labels.to(logits.device), reduction='sum')
+    loss = SummedLoss.apply(logits, labels.to(logits.device))
     return loss.to(labels.device) / (n if n is not None else max(1, len(labels)))
 
 # %% ../nbs/11_lora.ipynb #ca0aba77

@@ -144,12 +144,12 @@ def plan_memory(
 ) -> dict[str, float]:    # bytes by part
     "What the parts of a training need on each GPU."
     config, learned = model.config.get_text_config(), 4. * weights_to_train(model)
-    table = answers * config.vocab_size
-    kept = max(0, activation_bytes(model, rows, length, answers) - 4 * table)
+    table = answers * config.vocab_size * model.dtype.itemsize # logits, and their gradients
+    kept = max(0, activation_bytes(model, rows, length, answers) - table)
     layers, inputs = config.num_hidden_layers, rows * length * config.hidden_size * model.dtype.itemsize
     if checkpointing: kept = kept / layers + layers * inputs
     parts = {'weights': _frozen_bytes(model, bits), 'trained weights': learned, 'gradients': learned,
-             'optimizer': 2 * learned, 'activations': float(kept), 'logits': 12. * table}
+             'optimizer': 2 * learned, 'activations': float(kept), 'logits': 2. * table}
     if gpus == 1: return parts
     return in_pieces(parts, model, bits, gpus) if fsdp else {**parts, 'gradients sent': learned}
 
