@@ -61,7 +61,7 @@ def lean_dropout(model: PeftModel) -> PeftModel:
     return model
 
 # %% ../../nbs/lib/lean.ipynb #f3ee233b
-PIECE = 2**24 # logits that are looked at in full precision at a time, 64 MB
+PIECE = 2**22 # logits that are looked at in full precision at a time, 16 MB
 
 class SummedLoss(torch.autograd.Function):
     "The summed cross entropy of logits [tokens, vocabulary] and labels [tokens], some tokens at a time."

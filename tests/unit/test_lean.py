@@ -9,7 +9,7 @@ from iepile_nb.lib.memory import PeakMemory
 
 @pytest.mark.parametrize('tokens,words', [(0, 9), (1, 9), (7, 50), (64, 5)])
 @pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize('piece', [1, 60, 2**24]) # less than a token, some tokens, all
+@pytest.mark.parametrize('piece', [1, 60, 2**22]) # less than a token, some tokens, all
 def test_it_is_the_cross_entropy(tokens, words, dtype, piece, monkeypatch):
     monkeypatch.setattr(lean, 'PIECE', piece)
     torch.manual_seed(tokens + words)
@@ -28,5 +28,5 @@ def test_it_is_the_cross_entropy(tokens, words, dtype, piece, monkeypatch):
 def test_a_large_vocabulary_takes_little_more_than_its_logits(monkeypatch):
     monkeypatch.setattr(lean, 'PIECE', 2**14)
     logits, labels = torch.randn(64, 2**14).bfloat16().requires_grad_(), torch.arange(64)
-    with PeakMemory() as seen: SummedLoss.apply(logits, labels).backward()
+    with PeakMemory([logits]) as seen: SummedLoss.apply(logits, labels).backward()
     assert seen.peak < 1.2 * logits.nbytes # its gradient
