@@ -22,7 +22,8 @@ def test_it_is_the_cross_entropy(tokens, words, dtype, piece, monkeypatch):
     loss.backward()
     assert loss.dtype == torch.float32 and logits.grad.dtype == dtype
     torch.testing.assert_close(loss, usual)
-    torch.testing.assert_close(logits.grad, gradient, rtol=1e-2 if dtype == torch.bfloat16 else 1e-5, atol=1e-6)
+    close = 1e-2 if dtype == torch.bfloat16 else 1e-5
+    torch.testing.assert_close(logits.grad, gradient, rtol=close, atol=1e-6)
 
 
 def test_a_large_vocabulary_takes_little_more_than_its_logits(monkeypatch):
