@@ -7,6 +7,7 @@ __all__ = ['BY_ROWS', 'common_start', 'tree_of', 'share_starts', 'rows_attention
            'attend_by_rows']
 
 # %% ../../nbs/lib/shared_starts.ipynb #3b0d6ec5
+from functools import partial
 from typing import Callable
 
 from ..prompt import Encoded
@@ -63,6 +64,13 @@ def _cached_attention(query, key, value, mask, scaling=None, softcap=None, posit
 # %% ../../nbs/lib/shared_starts.ipynb #2f7b9757
 BY_ROWS = 'by_rows'
 
+def _within(n, window, device):
+    "Which of n tokens see which, in a layer that looks only so far back; None = all that came before."
+    import torch
+    if not window or n <= window: return None
+    back = torch.arange(n, device=device)[:, None] - torch.arange(n, device=device)
+    return ((0 <= back) & (back < window))[None, None]
+
 def rows_attention(module, query, key, value, attention_mask, row_places=None, row_owner=None, **kw):
     "Attention within rows whose tokens stand in one sequence; queries, keys and values are [1, heads, tokens, size]."
     from transformers.integrations.sdpa_attention import sdpa_attention_forward
@@ -71,7 +79,9 @@ def rows_attention(module, query, key, value, attention_mask, row_places=None, r
         rows = x[0].transpose(0, 1).index_select(0, row_places.flatten())
         return rows.unflatten(0, row_places.shape).transpose(1, 2)
     if attention_mask.numel() > 1: out = _cached_attention(unfold(query), key, value, attention_mask, **kw)
-    else: out, _ = sdpa_attention_forward(module, *map(unfold, (query, key, value)), None, **kw)
+    else:
+        near = _within(row_places.shape[1], kw.get('sliding_window'), query.device)
+        out, _ = sdpa_attention_forward(module, *map(unfold, (query, key, value)), near, **kw)
     return out.flatten(0, 1).index_select(0, row_owner)[None], None
 
 # %% ../../nbs/lib/shared_starts.ipynb #7fe2ebf8
@@ -80,13 +90,16 @@ def _answer_end(model, batch: dict):
     batch = {k: v.to(model.device) for k, v in batch.items() if k not in ('places', 'labels')}
     return model(**batch, use_cache=False).logits[0, -1].float()
 
-def shares_exactly(model) -> bool:
+def shares_exactly(
+    model,
+    start: int = 6, # tokens that both rows begin with
+) -> bool:
     "Does a model that attends by rows treat those that share their start as if each stood alone?"
     import torch
-    n, rows = model.config.get_text_config().vocab_size, [[*range(6), *range(k, k + 5)] for k in (6, 20)]
+    n, rows = model.config.get_text_config().vocab_size, [[*range(start), *range(k, k + 5)] for k in (6, 20)]
     rows = [[i % n for i in ids] for ids in rows]
     batches = [share_starts([Encoded(ids, [-100] * len(ids)) for ids in rows])]
-    batches += [{'input_ids': torch.tensor([ids])} for ids in (rows[1], rows[0] + rows[1][6:])]
+    batches += [{'input_ids': torch.tensor([ids])} for ids in (rows[1], rows[0] + rows[1][start:])]
     was = model.training
     model.eval()
     with torch.no_grad(): shared, alone, joined = (_answer_end(model, b) for b in batches)
@@ -120,4 +133,4 @@ def attend_by_rows(
 ) -> bool:
     "Let a model take batches of `share_starts`, if it can; can it?"
     window = getattr(model.config.get_text_config(), 'sliding_window', None) or longest
-    return longest <= window and with_rows_attention(model, shares_exactly)
+    return with_rows_attention(model, partial(shares_exactly, start=2 * window if longest > window else 6))

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoModelForCausalLM, Gemma3TextConfig, MistralConfig, Qwen2Config
 
+from iepile_nb.lib import shared_starts
 from iepile_nb.lib.shared_starts import attend_by_rows, share_starts, tree_of
 from iepile_nb.lora import add_lora, answer_loss, load_model
 from iepile_nb.prompt import Encoded, collate
@@ -41,9 +42,16 @@ def gradients(model, batch):
     return loss.item(), [p.grad.clone() for p in model.parameters() if p.grad is not None]
 
 
-@pytest.mark.parametrize('kind', [Qwen2Config, MistralConfig, Gemma3TextConfig])
-def test_loss_and_gradients_are_the_same(kind):
-    model, rows = small(kind), made_up(9)
+WINDOW = dict(sliding_window=6) # shorter than most rows
+GEMMA = dict(num_hidden_layers=3, layer_types=['sliding_attention', 'full_attention', 'sliding_attention'])
+QWEN = dict(use_sliding_window=True, max_window_layers=1)
+
+
+@pytest.mark.parametrize('kind,more', [
+    (Qwen2Config, {}), (MistralConfig, {}), (Gemma3TextConfig, {}), (MistralConfig, WINDOW),
+    (Gemma3TextConfig, WINDOW | GEMMA), (Qwen2Config, WINDOW | QWEN)])
+def test_loss_and_gradients_are_the_same(kind, more):
+    model, rows = small(kind, **more), made_up(9)
     (loss, grads) = gradients(model, collate(rows, 0))
     assert attend_by_rows(model, 40)
     shared, same = gradients(model, share_starts(rows))
@@ -52,9 +60,14 @@ def test_loss_and_gradients_are_the_same(kind):
     assert gradients(model, collate(rows, 0))[0] == pytest.approx(loss, rel=1e-4) # padded rows go as before
 
 
-def test_models_that_cannot():
-    near = small(MistralConfig, sliding_window=16)
+@pytest.mark.parametrize('kind,more', [(MistralConfig, {}), (Gemma3TextConfig, GEMMA), (Qwen2Config, QWEN)])
+def test_a_window_that_is_not_kept_is_noticed(kind, more, monkeypatch):
+    monkeypatch.setattr(shared_starts, '_within', lambda n, window, device: None)
+    near = small(kind, sliding_window=16, **more)
     assert not attend_by_rows(near, 17) and attend_by_rows(near, 16)
+
+
+def test_models_that_cannot():
     eager = small(Qwen2Config)
     eager.set_attn_implementation('eager')
     assert not attend_by_rows(eager, 10) and eager.config._attn_implementation == 'eager'
