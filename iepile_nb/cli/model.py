@@ -130,8 +130,7 @@ def _sizes(s):
         s.cache_path = s.cache_path or tmp
         rows = usable(tokens_on_disk(load_rows(s)[0], tokenizer, get_template(s.template, tokenizer),
                                      s.cache_path, s.preprocessing_num_workers, **length_options(s)))
-        lengths, prompts = rows.column('length'), rows.column('prompt')
-    return np.stack([lengths, lengths - prompts], 1)
+        return rows.sizes()
 
 # %% ../../nbs/cli/model.ipynb #c996bff0
 def _plan_training(o, rest):

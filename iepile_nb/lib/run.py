@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['FEW_BITS', 'LAUNCH', 'TUNING_ROWS', 'MAY_CHANGE', 'prepare_model', 'with_adapter', 'ready_for_kbit', 'check_world',
-           'spawn', 'launch', 'TrainingRun', 'same_every_time', 'contract_files', 'token_rows', 'tune_with',
-           'check_fsdp', 'take_folder', 'guarded', 'save_trained', 'last_evaluation', 'check_learned', 'write_record',
-           'push_result']
+           'spawn', 'launch', 'TrainingRun', 'same_every_time', 'contract_files', 'warn_of_memory', 'token_rows',
+           'tune_with', 'check_fsdp', 'take_folder', 'guarded', 'save_trained', 'last_evaluation', 'check_learned',
+           'write_record', 'push_result']
 
 # %% ../../nbs/lib/run.ipynb #fa998112
 import json, os, random, shutil, signal, subprocess, sys, time
@@ -19,8 +19,8 @@ from .card import advice, destroyed, loss_ends, manifest, training_card
 from .checkpoints import checkpoints, file_hash, write_json
 from .curves import draw_curves
 from .io import UserError, atomic_write, environment, log
-from .options import (TrainOptions, check_same, layer_names, length_options, load_arguments,
-                                   rows_per_step, token_folder, training_arguments)
+from .options import (TrainOptions, check_same, checkpointing, layer_names, length_options,
+                                   load_arguments, rows_per_step, token_folder, training_arguments)
 from .presets import choose_template
 from .resume import resume_from, run_card, saving
 from .token_rows import TokenRows, TrainRows, tokens_on_disk, usable
@@ -165,6 +165,22 @@ def contract_files(
     if o.finetuning_type == 'full': contract['base_weights'] = None
     return {CONTRACT: contract}
 
+# %% ../../nbs/lib/run.ipynb #222675f1
+def warn_of_memory(run: TrainingRun, rows: TokenRows):
+    "Say beforehand that a training without a GPU may need more memory than the machine has."
+    import torch
+    from iepile_nb.lib.gpus import Card
+    from iepile_nb.lib.memory import available_memory, plan, shape_of
+    o, a, full = run.options, run.args, run.options.finetuning_type == 'full'
+    if torch.cuda.is_available(): return
+    dtype = torch.bfloat16 if a.bf16 and not full else torch.float32
+    shape = shape_of(o.model_name_or_path, dtype, None if full else o.lora_r, trust_remote_code=o.trust_remote_code)
+    here, twice = Card('this machine', available_memory(), gpu=False), checkpointing(o, False)
+    p = plan(shape, rows.sizes(), here, o.bits, a.per_device_train_batch_size, checkpointing=twice)
+    if p.advice:
+        log.warning('the longest rows may need %.1f GB, and this machine has %.1f; the system ends what needs more. '
+                    'Less is needed %s', p.total / 2**30, p.available / 2**30, '; '.join(p.advice))
+
 # %% ../../nbs/lib/run.ipynb #98e840ff
 def token_rows(run: TrainingRun, tokenizer, template) -> tuple[TokenRows, TokenRows | None]:
     "The rows of a run as token ids: those to train on, and those held out, if any."
@@ -172,7 +188,9 @@ def token_rows(run: TrainingRun, tokenizer, template) -> tuple[TokenRows, TokenR
     def made(rows, use):
         return usable(tokens_on_disk(rows, tokenizer, template, token_folder(o), o.preprocessing_num_workers,
                                      **length_options(o)), use)
-    return made(run.rows, 'train on'), made(run.held, 'evaluate on') if run.held else None
+    rows = made(run.rows, 'train on')
+    warn_of_memory(run, rows)
+    return rows, made(run.held, 'evaluate on') if run.held else None
 
 # %% ../../nbs/lib/run.ipynb #45d7e9d5
 TUNING_ROWS = 200

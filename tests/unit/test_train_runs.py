@@ -123,6 +123,20 @@ def test_no_memory_is_one_line(run):
         run(logging_steps=1, callbacks=[At(1, no_memory)])
 
 
+def test_too_little_memory_is_said_before_the_first_step(run, monkeypatch, caplog):
+    monkeypatch.setattr('iepile_nb.lib.memory.available_memory', lambda: 5e5)
+    caplog.set_level('INFO')
+    run(logging_steps=1, max_steps=1)
+    said, = [r for r in caplog.records if 'may need' in r.message]
+    assert '0.0 GB, and this machine has 0.0' in said.message and 'with --gradient_checkpointing' in said.message
+    assert caplog.records.index(said) < next(k for k, r in enumerate(caplog.records) if 'step 1 of' in r.message)
+
+
+def test_enough_memory_is_not_mentioned(run, caplog):
+    run(max_steps=1)
+    assert 'may need' not in caplog.text
+
+
 def test_another_number_of_processes_than_asked_for(run):
     says = '2 processes were asked for, but this run has 1; start with `iepile_train --nproc 2`'
     with pytest.raises(UserError, match=says): run(nproc=2)
