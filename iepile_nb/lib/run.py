@@ -174,12 +174,13 @@ def warn_of_memory(run: TrainingRun, rows: TokenRows):
     o, a, full = run.options, run.args, run.options.finetuning_type == 'full'
     if torch.cuda.is_available(): return
     dtype = torch.bfloat16 if a.bf16 and not full else torch.float32
-    shape = shape_of(o.model_name_or_path, dtype, None if full else o.lora_r, trust_remote_code=o.trust_remote_code)
+    shape = shape_of(o.model_name_or_path, dtype, None if full else o.lora_r,
+                     trust_remote_code=o.trust_remote_code)
     here, twice = Card('this machine', available_memory(), gpu=False), checkpointing(o, False)
     p = plan(shape, rows.sizes(), here, o.bits, a.per_device_train_batch_size, checkpointing=twice)
     if p.advice:
-        log.warning('the longest rows may need %.1f GB, and this machine has %.1f; the system ends what needs more. '
-                    'Less is needed %s', p.total / 2**30, p.available / 2**30, '; '.join(p.advice))
+        log.warning('the longest rows may need %.1f GB, and this machine has %.1f; the system ends what needs '
+                    'more. Less is needed %s', p.total / 2**30, p.available / 2**30, '; '.join(p.advice))
 
 # %% ../../nbs/lib/run.ipynb #98e840ff
 def token_rows(run: TrainingRun, tokenizer, template) -> tuple[TokenRows, TokenRows | None]:

@@ -268,10 +268,12 @@ class TokenRows:
         "A number of each row: length, prompt, left_out or cut."
         return column(self.table, name)[self.places]
 
-    def sizes(self) -> np.ndarray: # [rows, 2]
-        "The tokens of each row, and those to learn."
-        lengths = self.column('length')
-        return np.stack([lengths, lengths - self.column('prompt')], 1)
+# %% ../../nbs/lib/token_rows.ipynb #53bc70bf
+@patch
+def sizes(self: TokenRows) -> np.ndarray: # [rows, 2]
+    "The tokens of each row, and those to learn, as a plan of memory and time takes them."
+    lengths = self.column('length')
+    return np.stack([lengths, lengths - self.column('prompt')], 1)
 
 # %% ../../nbs/lib/token_rows.ipynb #964ab88c
 def tokens_in_memory(rows: Iterable[dict], tokenizer, template: Template, **more) -> TokenRows:
