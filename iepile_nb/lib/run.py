@@ -180,7 +180,8 @@ def warn_of_memory(run: TrainingRun, rows: TokenRows):
     p = plan(shape, rows.sizes(), here, o.bits, a.per_device_train_batch_size, checkpointing=twice)
     if p.advice:
         log.warning('the longest rows may need %.1f GB, and this machine has %.1f; the system ends what '
-                    'needs more. Less is needed %s', p.total / 2**30, p.available / 2**30, '; '.join(p.advice))
+                    'needs more; less is needed %s',
+                    p.total / 2**30, p.available / 2**30, '; '.join(p.advice))
 
 # %% ../../nbs/lib/run.ipynb #98e840ff
 def token_rows(run: TrainingRun, tokenizer, template) -> tuple[TokenRows, TokenRows | None]:
