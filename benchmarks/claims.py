@@ -33,7 +33,7 @@ from pathlib import Path
 from typing import Callable, NamedTuple
 
 from common import ROOT, arguments, write
-from real import cell
+from real import at_random, cell
 from iepile_nb.convert import convert
 from iepile_nb.lib.io import write_jsonl
 from iepile_nb.lib.presets import preset
@@ -94,13 +94,6 @@ def interval(values):
     t = T95[min(n - 2, 8)]
     half = t * statistics.stdev(values) / n**.5
     return mean, mean - half, mean + half
-
-
-def at_random(negatives, labels, seed):
-    "As many random labels for each label as another dictionary has hard ones."
-    rng = random.Random(seed)
-    def others(label): return [x for x in labels if x != label]
-    return HardNegatives({l: rng.sample(others(l), len(near)) for l, near in negatives.items()})
 
 
 def rows_of(case, records, n, seed, **kw):

@@ -8,12 +8,15 @@ dev.json, or where there is none, on training texts that are not learned from. E
 soon as it is measured, so a run that is stopped goes on; the results are those of all cells that are kept there.
 Rows: MODEL.DATASET.RECORDS.MODE.f1, in percent, with 95% intervals over texts (event_f1 and argument_f1 of events).
 0 records is the base, and the modes are span, free (what the model writes by itself) and tuned (span, with the
-handicap that the dev texts gave).
+handicap that the dev texts gave). RECORDS-hard and RECORDS-random were trained on rows that ask, beside what is
+there, for hard negatives or for as many random labels, and not for all labels.
 """
 import json
 import logging
 import os
+import random
 import time
+from itertools import product
 from pathlib import Path
 
 from common import ROOT, arguments, write
@@ -27,6 +30,7 @@ from iepile_nb.lib.list_bias import ListBias, list_biases
 from iepile_nb.lib.presets import preset
 from iepile_nb.lib.tuning import tune_trained
 from iepile_nb.lora import load_model
+from iepile_nb.negatives import HardNegatives, names
 from iepile_nb.questions import output
 from iepile_nb.records import read_records, read_schema, spo_triples
 from iepile_nb.tasks import TASKS, read_instruction
@@ -40,6 +44,13 @@ CHINESE = {'FewFC'}
 def sample(records, n, *key):
     "Some of the records, the same ones whatever else is asked for."
     return records if len(records) <= n else record_rng(42, 'real', *key).sample(records, n)
+
+
+def at_random(negatives, labels, seed):
+    "As many random labels for each label as another dictionary has hard ones."
+    rng = random.Random(seed)
+    def others(label): return [x for x in labels if x != label]
+    return HardNegatives({l: rng.sample(others(l), len(near)) for l, near in negatives.items()})
 
 
 class Dataset:
@@ -60,8 +71,14 @@ class Dataset:
         rest = self.dev_file or [r for r in self.train if r['text'] not in own]
         return sample(rest, self.n_dev, self.name, 'dev')
 
-    def rows(self, records, split):
-        return list(convert(records, self.schema, self.task, self.language, split, source=self.name))
+    def rows(self, records, split, **kw):
+        return list(convert(records, self.schema, self.task, self.language, split, source=self.name, **kw))
+
+    def train_rows(self, n, kind):
+        "Rows to learn from, with all labels as negatives, with hard ones, or with as many random ones."
+        hard = HardNegatives.build(names(self.task, self.schema))
+        kinds = {'all': None, 'hard': hard, 'random': at_random(hard, names(self.task, self.schema), 42)}
+        return self.rows(self.learned(n), 'train', negatives=kinds[kind])
 
     def answered(self, records):
         "Rows that ask everything, with their gold answers: to tune on."
@@ -90,9 +107,9 @@ def score(data, model, tokenizer, mode, bias=None):
     return found
 
 
-def learned(data, name, n, folder):
+def learned(data, name, n, kind, folder):
     "The adapter of a training on n records, and what it took."
-    write_jsonl(folder/'train.json', data.rows(data.learned(n), 'train'))
+    write_jsonl(folder/'train.json', data.train_rows(n, kind))
     options = {'train_file': folder/'train.json', 'save_strategy': 'epoch', 'save_total_limit': 1}
     if write_jsonl(folder/'dev.json', data.answered(data.dev(n))): options |= {'valid_file': folder/'dev.json'}
     start = time.process_time()
@@ -102,7 +119,7 @@ def learned(data, name, n, folder):
             'cpu_s': round(time.process_time() - start, 1)}
 
 
-def measure(name, data, sizes, modes, work):
+def measure(name, data, sizes, kinds, modes, work):
     "Cells of one dataset: (records, mode, scores)."
     how = {'bits': preset(name)['bits'], 'dtype': 'bf16' if preset(name).get('bf16') else None}
     folder, model = work/name/data.name, preset(name)['model_name_or_path']
@@ -110,9 +127,9 @@ def measure(name, data, sizes, modes, work):
         for mode in modes:
             def base(): return score(data, *load_model(model, **how), mode)
             yield 0, mode, cell(folder/f'0.{mode}.json', base)
-    for n in filter(None, sizes):
-        own = folder/str(n)
-        trained = cell(own/'trained.json', lambda: learned(data, name, n, own))
+    for n, kind in product(filter(None, sizes), kinds):
+        own = folder/(str(n) if kind == 'all' else f'{n}-{kind}')
+        trained = cell(own/'trained.json', lambda: learned(data, name, n, kind, own))
         bias = list_biases(None, read_contract(own/'lora'))
         for mode in modes:
             def adapted(): return score(data, *load_model(model, str(own/'lora'), **how), mode)
@@ -127,9 +144,9 @@ def measure(name, data, sizes, modes, work):
 def rows_of(work):
     "Rows of the results: all cells that are kept, of all models and datasets."
     for folder in sorted(work.glob('*/*/')):
-        sizes = sorted(int(p.name) for p in folder.glob('[1-9]*/'))
-        cells = [(n, mode, folder/(f'{n}/{mode}.json' if n else f'0.{mode}.json'))
-                 for n in (0, *sizes) for mode in ('span', 'free', 'tuned')]
+        own = sorted((p for p in folder.glob('[1-9]*/')), key=lambda p: (int(p.name.split('-')[0]), p.name))
+        cells = [(n.name if n else 0, mode, n/f'{mode}.json' if n else folder/f'0.{mode}.json')
+                 for n in (None, *own) for mode in ('span', 'free', 'tuned')]
         for n, mode, path in cells:
             if not path.is_file(): continue
             found = json.loads(path.read_text())
@@ -145,6 +162,7 @@ def main():
     p.add_argument('--model', default='smollm2-135m', help='a preset')
     p.add_argument('--datasets', default='CrossNER_AI,CrossNER_science')
     p.add_argument('--records', default='0,100', help='to learn from, with commas; 0 is the base')
+    p.add_argument('--negatives', default='all', help='all, hard, random, with commas')
     p.add_argument('--test', type=int, default=100, help='texts to be tested on')
     p.add_argument('--dev', type=int, default=40, help='texts to tune on')
     p.add_argument('--modes', default='span,free')
@@ -155,8 +173,8 @@ def main():
     logging.basicConfig(level=logging.INFO, format='%(message)s')
     for name in o.datasets.split(','):
         data = Dataset(o.data/name, o.test, o.dev)
-        sizes, modes = [*map(int, o.records.split(','))], o.modes.split(',')
-        for _ in measure(o.model, data, sizes, modes, o.work): write(o.name, list(rows_of(o.work)))
+        sizes, modes, kinds = [*map(int, o.records.split(','))], o.modes.split(','), o.negatives.split(',')
+        for _ in measure(o.model, data, sizes, kinds, modes, o.work): write(o.name, list(rows_of(o.work)))
 
 
 if __name__ == '__main__': main()
