@@ -187,7 +187,7 @@ def trainer_for(
     o = run.options
     set_seed(o.seed)
     model, tokenizer, template = asked = prepare_model(o, run.args)
-    encoded, held = token_rows(run, tokenizer, template)
+    encoded, held = token_rows(run, *asked)
     log.info(example(tokenizer, encoded[0]))
     sample = same_every_time(run.held, o.eval_f1, o.seed)
     def score(model, share): return scorer(sample, model, tokenizer, template, share, cutoff_len=o.cutoff_len)

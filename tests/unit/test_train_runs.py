@@ -9,6 +9,7 @@ from helpers.training import At, losses, ner_file, run, same_losses, train_file 
 from iepile_nb.infer import predict
 from iepile_nb.lib.contract import read_contract
 from iepile_nb.lib.io import UserError, write_jsonl
+from iepile_nb.lib.memory import plan
 from iepile_nb.lib.presets import choose_template
 from iepile_nb.lib.validation import score_answers
 from iepile_nb.lora import answer_loss, load_model
@@ -123,17 +124,31 @@ def test_no_memory_is_one_line(run):
         run(logging_steps=1, callbacks=[At(1, no_memory)])
 
 
-def test_too_little_memory_is_said_before_the_first_step(run, monkeypatch, caplog):
-    monkeypatch.setattr('iepile_nb.lib.memory.available_memory', lambda: 5e5)
+def test_too_little_memory_is_noticed_before_the_first_step(run, monkeypatch, caplog):
     caplog.set_level('INFO')
-    run(logging_steps=1, max_steps=1)
-    said, = [r for r in caplog.records if 'may need' in r.message]
-    assert 'this machine has 0.0' in said.message and 'with --gradient_checkpointing' in said.message
-    first = next(k for k, r in enumerate(caplog.records) if 'step 1 of' in r.message)
-    assert caplog.records.index(said) < first
+    needed, look = [], At()
+    def spy(*args, **kw):
+        needed.append(plan(*args, **kw).total)
+        return plan(*args, **kw)
+    monkeypatch.setattr('iepile_nb.lib.memory.plan', spy)
+    first = run()
+    monkeypatch.setattr('iepile_nb.lib.memory.available_memory', lambda: 1.)
+    run(overwrite_output_dir=True)
+    assert 'this machine has 0.0; the system ends what needs more' in caplog.text
+    caplog.clear()
+    between = (needed[1] + needed[2]) / 2
+    monkeypatch.setattr('iepile_nb.lib.memory.available_memory', lambda: between)
+    second = run(overwrite_output_dir=True, callbacks=[look])
+    assert needed[0] == needed[1] > needed[2] and look.model.is_gradient_checkpointing
+    assert 'activations are computed twice' in caplog.text and 'the system ends' not in caplog.text
+    assert same_losses(losses(first), losses(second))
+    caplog.clear()
+    run(overwrite_output_dir=True, activation_checkpointing=False) # as it was asked for
+    assert 'computed twice' not in caplog.text and 'less is needed with --gradient_check' in caplog.text
 
 
 def test_enough_memory_is_not_mentioned(run, caplog):
+    caplog.set_level('INFO')
     run(max_steps=1)
     assert 'may need' not in caplog.text
 
