@@ -183,8 +183,8 @@ def fit_into_memory(run: TrainingRun, model, rows: TokenRows):
     if p.advice: log.warning(TOO_LITTLE, *_gigabytes(p), '; '.join(p.advice))
 
 # %% ../../nbs/lib/run.ipynb #abd4e1f5
-TOO_LITTLE = ('the longest rows may need %.1f GB, and this machine has %.1f; the system ends what needs more; '
-              'less is needed %s')
+TOO_LITTLE = ('the longest rows may need %.1f GB, and this machine has %.1f; the system ends what needs '
+              'more; less is needed %s')
 
 def _gigabytes(p): return p.total / 2**30, p.available / 2**30
 
