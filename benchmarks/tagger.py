@@ -2,10 +2,10 @@
 
     python benchmarks/tagger.py --encoder FOLDER --data FOLDER    # of sentence-transformers/all-MiniLM-L6-v2
 
-The texts to learn from and to be tested on are those of real.py, and so is the score; the encoder is trained as a
-whole, with a layer on top that says of each token which entity begins or goes on there. The learning rate is the one
-that was best on the dev texts. Rows: ENCODER.DATASET.RECORDS.f1, in percent: the mean over seeds with the
-lowest and highest of them.
+The texts to learn from and to be tested on are those of real.py, and so is the score. The encoder is trained as a
+whole, with a layer on top that says of each token which entity begins or goes on there; of some learning rates the
+one is taken that is best on the dev texts. Rows: ENCODER.DATASET.RECORDS.f1, in percent: the mean over seeds, with
+the lowest and the highest of them.
 """
 import os
 from pathlib import Path
@@ -45,7 +45,7 @@ class Tagger:
         self.tokenizer = AutoTokenizer.from_pretrained(encoder)
         self.model = AutoModelForTokenClassification.from_pretrained(encoder, num_labels=len(self.tags))
 
-    def encode(self, records):
+    def encode(self, records): # a batch of tensors, with the place of each token in its text
         return self.tokenizer([r['text'] for r in records], return_tensors='pt', padding=True, truncation=True,
                               max_length=512, return_offsets_mapping=True)
 
@@ -58,6 +58,7 @@ class Tagger:
         return found
 
     def learn(self, records, rate, passes=20):
+        "Train on records."
         optimizer, rng = torch.optim.AdamW(self.model.parameters(), lr=rate), record_rng(self.seed, 'tagger')
         steps = passes * -(-len(records) // BATCH)
         schedule = get_linear_schedule_with_warmup(optimizer, steps // 10, steps)
@@ -82,9 +83,10 @@ class Tagger:
             batch = self.encode(some)
             offsets = batch.pop('offset_mapping').tolist()
             best = self.model(**batch).logits.argmax(-1).tolist()
-            for record, tags, places in zip(some, best, offsets): yield self.entities(record['text'], tags, places)
+            for record, tags, where in zip(some, best, offsets): yield self.entities(record['text'], tags, where)
 
     def entities(self, text, tags, offsets):
+        "What tags say of a text, as a record."
         spans = []
         for tag, (a, b) in zip(tags, offsets):
             if b == a or not tag: continue
@@ -103,8 +105,8 @@ def f1(data, tagger, records):
     found = {r['text']: data.task.gold(r) for r in tagger.tag(records)}
     rows = data.rows(records, 'test')
     for row in rows:
-        text = read_instruction(row['instruction'])[2]
-        row['output'] = output(data.task, read_instruction(row['instruction'])[1], found[text], text)
+        _, questions, text = read_instruction(row['instruction'])
+        row['output'] = output(data.task, questions, found[text], text)
     return evaluate(rows)['total']['f1']
 
 
