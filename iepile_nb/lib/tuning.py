@@ -14,6 +14,7 @@ from dataclasses import asdict, replace
 from functools import partial
 from typing import Iterable, NamedTuple
 
+import iepile_nb.scoring # it says what is counted of an item
 from ..certainty import DRAWS, resampled
 from ..decode import end_ids
 from .decoder import Decoder
@@ -31,14 +32,15 @@ class ListAnswer(NamedTuple):
     "What a model would put into one list, and what belongs there."
     label: str
     margin: float    # by how much an empty list was better, in nats
-    found: frozenset # items
+    found: frozenset # what the score counts
     gold: frozenset
 
 def _by_label(request, output):
-    "The items of an answer by their label."
-    items = defaultdict(set)
-    for item in read_output(output, request.task, request.questions)[2]: items[item[0]].add(item)
-    return defaultdict(frozenset, {label: frozenset(some) for label, some in items.items()})
+    "What the score counts in an answer, by label: of an event its trigger and each argument."
+    things = defaultdict(set)
+    for item in read_output(output, request.task, request.questions)[2]:
+        things[item[0]].update(request.task.counts(item))
+    return defaultdict(frozenset, {label: frozenset(some) for label, some in things.items()})
 
 # %% ../../nbs/lib/tuning.ipynb #f0a5457b
 def list_answers(

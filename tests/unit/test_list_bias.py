@@ -7,6 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from iepile_nb.course import dev_rows, read_job, test_rows as rows_asked
+from iepile_nb.evaluate import evaluate
 from iepile_nb.grammar import ConstrainedWriter, answer_matcher
 from iepile_nb.infer import Extractor, predict
 from iepile_nb.lib.engine import decode
@@ -16,6 +18,7 @@ from iepile_nb.lib.tuning import (GRID, ListAnswer, best_handicap, bias_counts, 
 from iepile_nb.lora import load_model
 from iepile_nb.prompt import encode_prompt, get_template
 from iepile_nb.questions import Question, encode, instruction
+from iepile_nb.scoring import Counts, add_counts
 from iepile_nb.tasks import TASKS
 
 ANSWERS = {
@@ -194,3 +197,14 @@ def test_tuning_reports_what_two_real_runs_gave(tiny):
     found = tune_trained(rows, model, tokenizer, get_template('auto', tokenizer))['NER']
     assert found['rows'] == len(rows) and len(found['curve']['f1']) == len(GRID)
     assert found['f1'] >= found['plain_f1'] and ListBias(**found['bias']) == ListBias()
+
+
+@pytest.mark.parametrize('task', ['NER', 'RE', 'EE'])
+def test_what_is_tuned_is_what_is_scored(tiny, root, task):
+    model, tokenizer = tiny
+    job = read_job(root/f'data/demo/en/{task}', task, 'en', limit=6)
+    result = evaluate(predict(rows_asked(job), model, tokenizer))
+    counts = sum(add_counts(result.scores).values(), Counts())
+    rows = list(dev_rows(job._replace(dev=job.test)))
+    tuned = tune_trained(rows, model, tokenizer, get_template('auto', tokenizer))
+    assert tuned[task]['plain_f1'] == pytest.approx(counts.f1) and counts.true_positives
