@@ -147,6 +147,12 @@ def test_too_little_memory_is_noticed_before_the_first_step(run, monkeypatch, ca
     assert 'computed twice' not in caplog.text and 'less is needed with --gradient_check' in caplog.text
 
 
+def test_a_plan_that_cannot_be_made_ends_nothing(run, monkeypatch):
+    def no_plan(*args, **kw): raise NotImplementedError('an operation without shapes')
+    monkeypatch.setattr('iepile_nb.lib.memory.shape_of', no_plan)
+    assert run()['rows']
+
+
 def test_enough_memory_is_not_mentioned(run, caplog):
     caplog.set_level('INFO')
     run(max_steps=1)
