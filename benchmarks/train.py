@@ -111,8 +111,8 @@ class Unpacked(Trainer):
         return self.accelerator.prepare(loader)
 
 
-def unpacked(encoded, tokenizer, folder):
-    run = Unpacked(model=usual_model(0.), args=args_for(folder), train_dataset=as_dicts(encoded),
+def unpacked(encoded, tokenizer, folder, **kw):
+    run = Unpacked(model=usual_model(0.), args=args_for(folder, **kw), train_dataset=as_dicts(encoded),
                    processing_class=tokenizer, data_collator=DataCollatorForSeq2Seq(tokenizer))
     run.order = BatchOrder([len(r.input_ids) for r in encoded], BATCH, SEED)
     return run
@@ -129,7 +129,7 @@ def seconds(make, encoded, tokenizer):
 
 def losses(make, encoded, tokenizer, **kw):
     with tempfile.TemporaryDirectory() as tmp:
-        run = make(encoded, tokenizer, tmp, **kw)
+        run = make(encoded, tokenizer, tmp, neftune_noise_alpha=0, **kw) # without chance
         run.train()
         return [e['loss'] for e in run.state.log_history if 'loss' in e]
 
