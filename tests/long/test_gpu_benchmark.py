@@ -11,6 +11,7 @@ import pytest
 def test_the_smoke_run_gives_what_a_gpu_would(tmp_path, root):
     shutil.copytree(root/'benchmarks', tmp_path/'benchmarks', ignore=shutil.ignore_patterns('results'))
     (tmp_path/'benchmarks/results').mkdir()
+    (tmp_path/'data').symlink_to(root/'data')
     done = subprocess.run([sys.executable, tmp_path/'benchmarks/gpu.py', '--smoke'], cwd=root,
                           capture_output=True, text=True)
     assert done.returncode == 0 and 'Error' not in done.stderr
