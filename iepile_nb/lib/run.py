@@ -202,7 +202,7 @@ def _plan_of(run, rows, twice):
 
 # %% ../../nbs/lib/run.ipynb #98e840ff
 def token_rows(run: TrainingRun, model, tokenizer, template) -> tuple[TokenRows, TokenRows | None]:
-    "The rows of a run as token ids: those to train on, and those held out, if any."
+    "The rows of a run as token ids, to train on and held out, if any; see `fit_into_memory` for the first."
     o = run.options
     def made(rows, use):
         return usable(tokens_on_disk(rows, tokenizer, template, token_folder(o), o.preprocessing_num_workers,
